@@ -1,0 +1,174 @@
+"""Blobs in S3, by digest. Plain S3 only, through the `minio` SDK, so that any S3 server will do."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import BinaryIO, Final, cast
+from urllib.parse import urlsplit
+
+import urllib3
+from minio import Minio
+from minio.error import S3Error
+
+from modelyard_platform.errors import InvalidError, NotFoundError, UnavailableError
+from modelyard_platform.settings import StoreSettings
+
+CHUNK: Final = 1 << 20
+PART: Final = 16 << 20
+_MISSING: Final = frozenset({"NoSuchKey", "NoSuchObject", "NotFound"})
+
+
+class DigestMismatchError(InvalidError):
+    """The bytes are not those their digest promised."""
+
+    code = "digest_mismatch"
+
+
+def check_digest(digest: str) -> str:
+    """The digest itself when it is 64 lower-case hex characters. Raises InvalidError."""
+    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+        raise InvalidError(
+            f"{digest[:80]!r} is not a sha256 digest: 64 characters of 0-9 and a-f", code="digest_invalid"
+        )
+    return digest
+
+
+def key_of(digest: str) -> str:
+    """Where a blob lies in the bucket."""
+    return f"blobs/sha256/{check_digest(digest)[:2]}/{digest}"
+
+
+class ObjectStore:
+    """Content-addressed blobs. Synchronous: call it from threads (`asyncio.to_thread`), or use the async pair `put_stream` and `stream`.
+
+    Every method raises UnavailableError when the S3 server does not answer.
+    """
+
+    def __init__(self, settings: StoreSettings) -> None:
+        url = urlsplit(settings.s3_url)
+        self._bucket = settings.s3_bucket
+        self._client = Minio(
+            url.netloc,
+            access_key=settings.s3_access_key,
+            secret_key=settings.s3_secret_key.get_secret_value(),
+            secure=url.scheme == "https",
+            region="us-east-1",
+            http_client=urllib3.PoolManager(
+                timeout=urllib3.Timeout(connect=5, read=60),
+                maxsize=16,
+                retries=urllib3.Retry(total=3, backoff_factor=0.2),
+            ),
+        )
+
+    def ready(self) -> bool:
+        """Whether the bucket is there."""
+        with _answers():
+            return self._client.bucket_exists(self._bucket)
+
+    def exists(self, digest: str) -> bool:
+        """Whether this blob is stored."""
+        try:
+            with _answers():
+                self._client.stat_object(self._bucket, key_of(digest))
+        except NotFoundError:
+            return False
+        return True
+
+    def put_file(self, file: BinaryIO, digest: str, size: int) -> None:
+        """Store a file whose digest is known to be right. A blob that is there already is not sent again."""
+        if self.exists(digest):
+            return
+        with _answers():
+            self._client.put_object(self._bucket, key_of(digest), file, size, part_size=PART)
+
+    def put_bytes(self, data: bytes) -> str:
+        """Store bytes and return their digest."""
+        digest = hashlib.sha256(data).hexdigest()
+        self.put_file(io.BytesIO(data), digest, len(data))
+        return digest
+
+    def get_bytes(self, digest: str, *, limit: int = 64 << 20) -> bytes:
+        """A small blob whole, verified. Raises NotFoundError, DigestMismatchError, InvalidError above `limit` bytes."""
+        data = bytearray()
+        for chunk in self.chunks(digest):
+            data += chunk
+            if len(data) > limit:
+                raise InvalidError(f"blob {digest} is larger than {limit} bytes")
+        return bytes(data)
+
+    def chunks(self, digest: str) -> Iterator[bytes]:
+        """A blob piece by piece. Raises DigestMismatchError after the last piece when the bytes were not the promised ones."""
+        with _answers():
+            response = self._client.get_object(self._bucket, key_of(digest))
+        seen = hashlib.sha256()
+        try:
+            for chunk in response.stream(CHUNK):
+                seen.update(chunk)
+                yield chunk
+        finally:
+            response.close()
+            response.release_conn()
+        if seen.hexdigest() != digest:
+            raise DigestMismatchError(f"blob {digest} has been damaged: its bytes have the digest {seen.hexdigest()}")
+
+    def get_file(self, digest: str, target: Path) -> None:
+        """A blob into a file, verified before the file gets its name."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=target.parent, delete=False, prefix=".part-") as part:
+            try:
+                for chunk in self.chunks(digest):
+                    part.write(chunk)
+            except BaseException:
+                Path(part.name).unlink(missing_ok=True)
+                raise
+        Path(part.name).replace(target)
+
+    async def put_stream(self, chunks: AsyncIterator[bytes], digest: str, *, limit: int) -> int:
+        """Store what comes in, checking it against its digest first; returns the size. Constant memory: it is spooled to a file.
+
+        Raises DigestMismatchError, or InvalidError (`too_large`) above `limit` bytes. Nothing is stored in either case.
+        """
+        check_digest(digest)
+        seen, size = hashlib.sha256(), 0
+        with NamedTemporaryFile(prefix="modelyard-upload-") as spool:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > limit:
+                    raise InvalidError(
+                        f"the upload is larger than the limit of {limit} bytes", kind="too_large", code="too_large"
+                    )
+                seen.update(chunk)
+                spool.write(chunk)
+            if seen.hexdigest() != digest:
+                raise DigestMismatchError(
+                    f"the {size} bytes received have the digest {seen.hexdigest()}, not {digest}; send the file again"
+                )
+            spool.seek(0)
+            await asyncio.to_thread(self.put_file, cast("BinaryIO", spool), digest, size)
+        return size
+
+    async def stream(self, digest: str) -> AsyncIterator[bytes]:
+        """A blob piece by piece, for an HTTP answer."""
+        iterator = self.chunks(digest)
+        while (chunk := await asyncio.to_thread(next, iterator, None)) is not None:
+            yield chunk
+
+
+class _answers:  # noqa: N801 - reads as a sentence: `with _answers():`
+    """Turns the S3 client's errors into ours."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, S3Error):
+            if error.code in _MISSING:
+                raise NotFoundError("there is no such blob", code="blob_missing") from error
+            raise UnavailableError(f"the object store refused: {error.code}") from error
+        if isinstance(error, urllib3.exceptions.HTTPError):
+            raise UnavailableError("the object store does not answer") from error

@@ -1,0 +1,201 @@
+"""Event handlers: each event once, with its effect, in one transaction; failures are retried with a delay or kept as dead letters.
+
+Built on FastStream's pull subscribers with manual acknowledgement: its default policy would drop a message whose handler raised.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, TypeAlias, TypeVar, assert_never
+
+import asyncpg
+from faststream import AckPolicy
+from faststream.nats import JStream, NatsBroker, PullSub
+from faststream.nats.annotations import NatsMessage
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy as ConsumerAck
+from nats.js.api import ConsumerConfig, DeliverPolicy
+from nats.js.errors import NotFoundError as ConsumerMissingError
+from pydantic import ValidationError
+
+from modelyard_contracts import Event, EventData, UnknownEventTypeError, decode
+from modelyard_platform import inbox, telemetry
+from modelyard_platform.database import Connection, Pool, transaction
+from modelyard_platform.errors import PlatformError, message_fate
+from modelyard_platform.relay import STREAM
+
+log = logging.getLogger(__name__)
+
+MAX_DELIVERIES: Final = 40
+"""A message that failed this often becomes a dead letter; with the delays below that is about half an hour."""
+
+_DELAYS_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+_ACK_WAIT_S: Final = 60.0
+_WATCH_EVERY_S: Final = 2.0
+_INACTIVE_S: Final = 30 * 86400.0
+
+D = TypeVar("D", bound=EventData)
+Handler: TypeAlias = Callable[[Connection, Event[D]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """Done; not to be delivered again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """To be delivered again after a delay."""
+
+    delay_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Will never succeed as it is: kept with its reason, to be looked at and replayed."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Ack | Retry | DeadLetter
+
+
+def retry_delay_s(deliveries: int) -> float:
+    """How long the nth failed delivery waits for the next."""
+    return _DELAYS_S[min(deliveries, len(_DELAYS_S)) - 1]
+
+
+def outcome_of(error: BaseException, deliveries: int) -> Outcome:
+    """What becomes of a message whose handler raised. Pure: the whole policy stands here."""
+    match error:
+        case UnknownEventTypeError() | ValidationError():
+            return DeadLetter(f"not understood: {error}")
+        case PlatformError() if message_fate(error.kind) == "dead_letter":
+            return DeadLetter(f"{error.code}: {error.detail}")
+        case _ if deliveries >= MAX_DELIVERIES:
+            return DeadLetter(f"failed {deliveries} times, last with {error!r}")
+        case _:
+            return Retry(retry_delay_s(deliveries), repr(error))
+
+
+class Subscribers:
+    """The handlers of one service, one durable consumer each.
+
+    A handler gets the transaction that also holds its inbox entry: raising rolls both back. It must not do slow work: it
+    writes down what is to be done.
+    """
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._handlers: list[tuple[type[EventData], str, Handler[Any]]] = []
+
+    def on(self, *event_classes: type[EventData]) -> Callable[[Handler[D]], Handler[D]]:
+        """Register `on_…` for events. The durable consumer is named after the service and the event."""
+
+        def register(handler: Handler[D]) -> Handler[D]:
+            for event_class in event_classes:
+                durable = f"{self._service}-{event_class.TYPE.replace('.', '-')}"
+                self._handlers.append((event_class, durable, handler))
+            return handler
+
+        return register
+
+    def attach(self, broker: NatsBroker, pool: Pool) -> None:
+        """Declare one FastStream subscriber for each handler."""
+        for event_class, durable, handler in self._handlers:
+            broker.subscriber(
+                subject=f"modelyard.*.{event_class.TYPE}",
+                durable=durable,
+                stream=JStream(STREAM, declare=False),
+                pull_sub=PullSub(batch_size=16, timeout=5.0),
+                ack_policy=AckPolicy.MANUAL,
+                config=ConsumerConfig(
+                    ack_policy=ConsumerAck.EXPLICIT,
+                    ack_wait=_ACK_WAIT_S,
+                    max_deliver=-1,
+                    max_ack_pending=256,
+                    deliver_policy=DeliverPolicy.ALL,
+                    inactive_threshold=_INACTIVE_S,
+                ),
+                title=f"{durable}",
+            )(self._consumer(durable, handler, broker, pool))
+
+    def _consumer(self, durable: str, handler: Handler[Any], broker: NatsBroker, pool: Pool) -> Callable[..., Any]:
+        async def consume(message: NatsMessage) -> None:
+            raw = message.raw_message
+            outcome = await self._handle(durable, handler, pool, raw.data, raw.metadata.num_delivered)
+            await settle(raw, outcome, durable=durable, jetstream=broker.config.connection_state.stream)
+
+        return consume
+
+    async def _handle(self, durable: str, handler: Handler[Any], pool: Pool, data: bytes, deliveries: int) -> Outcome:
+        try:
+            event = decode(data)
+            with telemetry.span(f"on {event.type}", parent=event.traceparent):
+                async with transaction(pool) as tx:
+                    if await inbox.first_time(tx, durable, event.id):
+                        await handler(tx, event)
+        except Exception as error:
+            outcome = outcome_of(error, deliveries)
+            level = logging.WARNING if isinstance(error, OSError | asyncpg.PostgresError) else logging.ERROR
+            log.log(level, "handler failed", extra={"consumer": durable, "outcome": repr(outcome)}, exc_info=error)
+            return outcome
+        return Ack()
+
+
+async def settle(raw: Any, outcome: Outcome, *, durable: str, jetstream: JetStreamContext) -> None:
+    """Acknowledge, ask for redelivery, or move the message to the dead letters (and only then take it off the consumer)."""
+    match outcome:
+        case Ack():
+            await raw.ack()
+        case Retry(delay_s=delay_s):
+            await raw.nak(delay=delay_s)
+        case DeadLetter(reason=reason):
+            try:
+                await jetstream.publish(
+                    f"dead.{durable}",
+                    raw.data,
+                    timeout=5,
+                    headers={
+                        "dead-reason": reason.replace("\n", " ")[:1000],
+                        "dead-subject": raw.subject,
+                        "dead-consumer": durable,
+                        "dead-deliveries": str(raw.metadata.num_delivered),
+                        "dead-at": datetime.now(UTC).isoformat(),
+                    },
+                )
+            except (NatsError, TimeoutError):
+                await raw.nak(delay=retry_delay_s(raw.metadata.num_delivered))
+            else:
+                await raw.term()
+        case _:
+            assert_never(outcome)
+
+
+async def watch(broker: NatsBroker) -> None:
+    """Keep the consumers alive: one whose stream or durable is gone is made anew.
+
+    FastStream makes a consumer at start only, and a pull on a missing one stays silent. Runs until cancelled.
+    """
+    while True:
+        await asyncio.sleep(_WATCH_EVERY_S)
+        for subscriber in broker.subscribers:
+            config = subscriber.config  # type: ignore[attr-defined]
+            try:
+                await broker.config.connection_state.stream.consumer_info(STREAM, subscriber.extra_options["durable"])  # type: ignore[attr-defined]
+            except ConsumerMissingError:
+                log.warning("consumer is gone: making it anew", extra={"consumer": str(config)})
+                try:
+                    await subscriber.stop()
+                    await subscriber.start()
+                except (NatsError, TimeoutError) as error:
+                    log.warning("consumer could not be made", extra={"error": repr(error)})
+            except (NatsError, TimeoutError) as error:
+                log.debug("consumer not looked at", extra={"error": repr(error)})
+                break
