@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import BinaryIO, Final, cast
@@ -20,6 +21,7 @@ from modelyard_platform.settings import StoreSettings
 
 CHUNK: Final = 1 << 20
 PART: Final = 16 << 20
+_PARALLEL: Final = 8
 _MISSING: Final = frozenset({"NoSuchKey", "NoSuchObject", "NotFound"})
 
 
@@ -78,6 +80,12 @@ class ObjectStore:
         except NotFoundError:
             return False
         return True
+
+    def missing(self, digests: Iterable[str]) -> set[str]:
+        """Those blobs that are not stored."""
+        wanted = list(digests)
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            return {digest for digest, there in zip(wanted, pool.map(self.exists, wanted), strict=True) if not there}
 
     def put_file(self, file: BinaryIO, digest: str, size: int) -> None:
         """Store a file whose digest is known to be right. A blob that is there already is not sent again."""

@@ -91,7 +91,7 @@ class Relay:
         """One database session; yields after every round that went well."""
         connection = await database.connect(self._dsn)
         try:
-            while not await connection.fetchval(_TRY_LOCK):
+            while not await connection.fetchval(_TRY_LOCK):  # noqa: ASYNC110 - another process holds the lock
                 await asyncio.sleep(_POLL_S)
             await connection.add_listener(outbox.CHANNEL, lambda *_: self._wake.set())
             loop = asyncio.get_running_loop()

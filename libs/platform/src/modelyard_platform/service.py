@@ -108,7 +108,7 @@ async def _close_pool(pool: Pool) -> None:
         pool.terminate()
 
 
-def main(service: str, package: str, settings: Callable[[], ServiceSettings], app: Callable[[Any], FastAPI]) -> None:
+def main(service: str, package: str, settings: Callable[..., ServiceSettings], app: Callable[[Any], FastAPI]) -> None:
     """`python -m <package> run|migrate`."""
     command = sys.argv[1] if len(sys.argv) > 1 else "run"
     read = settings()

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import Any, Final, TypeAlias, TypeVar, assert_never
 
 import asyncpg
@@ -23,7 +24,7 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError as ConsumerMissingError
 from pydantic import ValidationError
 
-from modelyard_contracts import Event, EventData, UnknownEventTypeError, decode
+from modelyard_contracts import Event, EventData, UnknownEventTypeError, decode, short_type
 from modelyard_platform import inbox, telemetry
 from modelyard_platform.database import Connection, Pool, transaction
 from modelyard_platform.errors import PlatformError, message_fate
@@ -93,7 +94,7 @@ class Subscribers:
 
     def __init__(self, service: str) -> None:
         self._service = service
-        self._handlers: list[tuple[type[EventData], str, Handler[Any]]] = []
+        self._handlers: list[tuple[str, str, Handler[Any]]] = []
 
     def on(self, *event_classes: type[EventData]) -> Callable[[Handler[D]], Handler[D]]:
         """Register `on_…` for events. The durable consumer is named after the service and the event."""
@@ -101,16 +102,33 @@ class Subscribers:
         def register(handler: Handler[D]) -> Handler[D]:
             for event_class in event_classes:
                 durable = f"{self._service}-{event_class.TYPE.replace('.', '-')}"
-                self._handlers.append((event_class, durable, handler))
+                self._handlers.append((f"modelyard.*.{event_class.TYPE}", durable, handler))
+            return handler
+
+        return register
+
+    def on_any(self, *, except_: tuple[str, ...] = ()) -> Callable[[Handler[Any]], Handler[Any]]:
+        """Register one handler for every event but those whose type fits a pattern of `except_`, such as `alert.*`.
+
+        There is one durable consumer, `<service>-all`. Events of one batch are handled beside one another: an event's own
+        `sequence`, not its arrival, says what came first.
+        """
+
+        def register(handler: Handler[Any]) -> Handler[Any]:
+            async def handle(tx: Connection, event: Event[Any]) -> None:
+                if not any(fnmatchcase(short_type(event.type), pattern) for pattern in except_):
+                    await handler(tx, event)
+
+            self._handlers.append(("modelyard.>", f"{self._service}-all", handle))
             return handler
 
         return register
 
     def attach(self, broker: NatsBroker, pool: Pool) -> None:
         """Declare one FastStream subscriber for each handler."""
-        for event_class, durable, handler in self._handlers:
+        for subject, durable, handler in self._handlers:
             broker.subscriber(
-                subject=f"modelyard.*.{event_class.TYPE}",
+                subject=subject,
                 durable=durable,
                 stream=JStream(STREAM, declare=False),
                 pull_sub=PullSub(batch_size=16, timeout=5.0),

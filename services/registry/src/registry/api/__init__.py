@@ -1,0 +1,1 @@
+"""The registry's HTTP routes: parse, one use case, answer."""

@@ -1,0 +1,1 @@
+"""All SQL of the registry, one file per aggregate."""
