@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from hashlib import sha256
 
 import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
 from pydantic import SecretStr
 
 from gateway.app import build as build_gateway
 from gateway.settings import Settings
 from modelyard_platform import identity
 from modelyard_platform.cause import Identity
+from modelyard_testing.apps import served
 from modelyard_testing.conditions import eventually
 from modelyard_testing.plugin import Bucket
 from registry.app import build as build_registry
@@ -31,25 +28,6 @@ OWNER = {"Authorization": f"Bearer {TOKEN}"}
 @pytest.fixture(scope="session")
 def service_package() -> str:
     return "registry"
-
-
-@asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[str]:
-    """The app on a free port of its own."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
-    task = asyncio.create_task(server.serve([listener]))
-
-    async def started() -> bool:
-        assert not task.done(), task
-        return server.started
-
-    await eventually(started)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await task
 
 
 @pytest.fixture
