@@ -1,0 +1,86 @@
+"""Server-sent events, followed across interruptions (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+
+from modelyard.api.http import Http, log
+from modelyard.errors import ModelyardError, UnreachableError
+
+_QUIET_S: Final = 45.0
+"""The server says something every 15 s."""
+_DELAYS_S: Final = (0.1, 0.3, 1.0, 2.0)
+_AWAY: Final = frozenset({502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEvent:
+    """One event: its id (empty when it has none), its name, its data."""
+
+    id: str
+    event: str
+    data: str
+
+
+def parse(chunks: Iterable[bytes]) -> Iterator[ServerEvent]:
+    """The events in a stream of bytes. Lines end with a line feed only: JSON may hold other characters that Python splits at."""
+    id_, event, data = "", "message", list[str]()
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            name, _, value = line.rstrip(b"\r").decode().partition(":")
+            value = value.removeprefix(" ")
+            match name:
+                case "id":
+                    id_ = value
+                case "event":
+                    event = value
+                case "data":
+                    data.append(value)
+                case "" if not value and data:
+                    yield ServerEvent(id_, event, "\n".join(data))
+                    event, data = "message", []
+                case _:
+                    pass
+
+
+def follow(
+    http: Http, path: str, params: Mapping[str, Any], *, on_connect: Callable[[], None] = lambda: None
+) -> Iterator[ServerEvent]:
+    """Events without end. When the stream breaks it is opened again with the last id seen; `on_connect` hears of each opening.
+
+    Raises:
+        ModelyardError: the stream was refused.
+        UnreachableError: it could not be opened for the client's `retry_s` seconds.
+    """
+    last_id, failures, heard_at = "", 0, time.monotonic()
+    while True:
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
+        try:
+            with http.opened(path, params=params, headers=headers, quiet_s=_QUIET_S) as answer:
+                on_connect()
+                for event in parse(answer.iter_bytes()):
+                    failures, heard_at = 0, time.monotonic()
+                    last_id = event.id or last_id
+                    yield event
+            problem: ModelyardError = UnreachableError(http.url, "the stream ended")
+            heard_at = max(heard_at, time.monotonic() - _QUIET_S)  # an open stream may have been silent
+        except httpx.TransportError as error:
+            problem = UnreachableError(http.url, error or type(error).__name__)
+        except ModelyardError as error:
+            if error.status not in _AWAY:
+                raise
+            problem = error
+        if time.monotonic() > heard_at + http.retry_s + _QUIET_S:
+            raise problem
+        if failures == len(_DELAYS_S):
+            log.warning("%s; trying again", problem.detail)
+        time.sleep(_DELAYS_S[min(failures, len(_DELAYS_S) - 1)] * random.uniform(0.7, 1.0))  # noqa: S311 - spreads clients
+        failures += 1
