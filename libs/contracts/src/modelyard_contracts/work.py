@@ -85,6 +85,3 @@ class StepResult(_Order):
     seconds: float = 0.0
     node: str = ""
     peak_rss_bytes: int | None = None
-    lost: bool = Field(
-        default=False, description="failed, because its node was lost and not by itself: it may be tried again"
-    )

@@ -110,8 +110,9 @@ class Relay:
                 published = await self._publish_batch(connection)
                 yield published
                 if published < BATCH:
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), _POLL_S)
+                    with suppress(TimeoutError):  # not wait_for: in Python 3.11 it may swallow a cancellation
+                        async with asyncio.timeout(_POLL_S):
+                            await self._wake.wait()
         finally:
             with suppress(Exception):
                 await connection.close(timeout=2)

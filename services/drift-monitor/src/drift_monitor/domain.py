@@ -132,16 +132,16 @@ def cadence(schedule: MonitorSchedule) -> tuple[int, int]:
 def rules_of(signal: DataDrift) -> tuple[DriftRule, ...]:
     """The thresholds a signal states, or the usual ones where it states none. Raises UnsupportedMonitorError."""
     numerical, categorical = signal.metric_thresholds.numerical, signal.metric_thresholds.categorical
-    if categorical.pearsons_chi_squared_test is not None:
+    if categorical.pearsons_chi_squared_test is not None or numerical.two_sample_kolmogorov_smirnov_test is not None:
         raise UnsupportedMonitorError(
-            "pearsons_chi_squared_test is not computed; use population_stability_index or jensen_shannon_distance",
-            path="metric_thresholds.categorical.pearsons_chi_squared_test",
+            "tests that give a p-value are not computed, since with enough rows everything is significant; use a distance: "
+            "normalized_wasserstein_distance, jensen_shannon_distance or population_stability_index",
+            path="metric_thresholds",
         )
     stated = [
         (LogicalType.NUMERIC, Measure.NORMALIZED_WASSERSTEIN_DISTANCE, numerical.normalized_wasserstein_distance),
         (LogicalType.NUMERIC, Measure.JENSEN_SHANNON_DISTANCE, numerical.jensen_shannon_distance),
         (LogicalType.NUMERIC, Measure.POPULATION_STABILITY_INDEX, numerical.population_stability_index),
-        (LogicalType.NUMERIC, Measure.KOLMOGOROV_SMIRNOV_STATISTIC, numerical.two_sample_kolmogorov_smirnov_test),
         (LogicalType.CATEGORICAL, Measure.JENSEN_SHANNON_DISTANCE, categorical.jensen_shannon_distance),
         (LogicalType.CATEGORICAL, Measure.POPULATION_STABILITY_INDEX, categorical.population_stability_index),
         (LogicalType.BOOLEAN, Measure.JENSEN_SHANNON_DISTANCE, categorical.jensen_shannon_distance),

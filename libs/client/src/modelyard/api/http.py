@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 import httpx
@@ -52,7 +52,7 @@ class Http:
                 headers={**(headers or {}), "Authorization": f"Bearer {token}"},
                 timeout=_TIMEOUT,
                 limits=httpx.Limits(max_connections=16),
-                trust_env=not _is_loopback(self.url),  # a proxy cannot reach this machine's own stack
+                trust_env=not is_loopback(self.url),  # a proxy cannot reach this machine's own stack
             )
         except httpx.InvalidURL as error:
             raise UnreachableError(url, error) from error
@@ -92,9 +92,7 @@ class Http:
 
         self.repeated(attempt)
 
-    def pages(
-        self, path: str, params: Mapping[str, Any] | None = None, *, limit: int | None = None
-    ) -> Iterator[Json]:
+    def pages(self, path: str, params: Mapping[str, Any] | None = None, *, limit: int | None = None) -> Iterator[Json]:
         """The items of a list, page by page, at most `limit`."""
         given = {key: value for key, value in (params or {}).items() if value is not None}
         left = limit
@@ -149,7 +147,11 @@ class Http:
 
     @contextmanager
     def opened(
-        self, path: str, *, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None,
+        self,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
         quiet_s: float | None = None,
     ) -> Iterator[httpx.Response]:
         """An answer whose body is still to be read, once: who reads it repeats. `quiet_s`: the longest silence allowed.
@@ -203,12 +205,11 @@ def problem_of(answer: httpx.Response) -> ModelyardError:
 
 def quoted(*parts: str) -> str:
     """Parts of a path, each as one segment whatever is in it."""
-    from urllib.parse import quote
-
     return "/".join(quote(part, safe="@:") for part in parts)
 
 
-def _is_loopback(url: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this machine."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

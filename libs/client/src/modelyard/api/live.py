@@ -15,6 +15,8 @@ from modelyard.errors import ModelyardError, UnreachableError
 
 _QUIET_S: Final = 45.0
 """The server says something every 15 s."""
+_SOUND_S: Final = 5.0
+"""A stream that was open this long had not failed, even if nothing happened meanwhile."""
 _DELAYS_S: Final = (0.1, 0.3, 1.0, 2.0)
 _AWAY: Final = frozenset({502, 503, 504})
 
@@ -60,27 +62,33 @@ def follow(
         ModelyardError: the stream was refused.
         UnreachableError: it could not be opened for the client's `retry_s` seconds.
     """
-    last_id, failures, heard_at = "", 0, time.monotonic()
+    last_id, failures = "", 0
+    failing_since: float | None = None
     while True:
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
+        opened_at: float | None = None
         try:
             with http.opened(path, params=params, headers=headers, quiet_s=_QUIET_S) as answer:
+                opened_at = time.monotonic()
                 on_connect()
                 for event in parse(answer.iter_bytes()):
-                    failures, heard_at = 0, time.monotonic()
+                    failures, failing_since = 0, None
                     last_id = event.id or last_id
                     yield event
             problem: ModelyardError = UnreachableError(http.url, "the stream ended")
-            heard_at = max(heard_at, time.monotonic() - _QUIET_S)  # an open stream may have been silent
         except httpx.TransportError as error:
             problem = UnreachableError(http.url, error or type(error).__name__)
         except ModelyardError as error:
             if error.status not in _AWAY:
                 raise
             problem = error
-        if time.monotonic() > heard_at + http.retry_s + _QUIET_S:
+        now = time.monotonic()
+        if opened_at is not None and now - opened_at > _SOUND_S:
+            failures, failing_since = 0, None
+        failing_since = failing_since or now
+        if now > failing_since + http.retry_s:
             raise problem
         if failures == len(_DELAYS_S):
-            log.warning("%s; trying again", problem.detail)
+            log.warning("%s; trying for %g s", problem.detail, http.retry_s)
         time.sleep(_DELAYS_S[min(failures, len(_DELAYS_S) - 1)] * random.uniform(0.7, 1.0))  # noqa: S311 - spreads clients
         failures += 1

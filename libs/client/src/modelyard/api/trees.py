@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any, Final, TypeVar
+from uuid import uuid4
 
 import pathspec
 from pydantic import ValidationError
@@ -118,13 +118,12 @@ class Trees:
     def _fetch(self, file: TreeFile, path: Path, advance: Advance) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as part:
-                try:
-                    self._http.repeated(lambda: self._receive(file, Path(part.name), advance))
-                    Path(part.name).chmod(0o666 & ~_umask())
-                    Path(part.name).replace(path)
-                finally:
-                    Path(part.name).unlink(missing_ok=True)
+            part = path.with_name(f".part-{uuid4().hex}")
+            try:
+                self._http.repeated(lambda: self._receive(file, part, advance))
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
         except OSError as error:
             raise DownloadError(f"{path} cannot be written: {error}") from error
 
@@ -184,10 +183,3 @@ def _progress(what: str, total: int) -> Iterator[Advance]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(what, total=total)
         yield lambda size: progress.advance(task, size)
-
-
-def _umask() -> int:
-    """The process's umask; it can only be read by setting it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

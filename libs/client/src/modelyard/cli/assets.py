@@ -1,0 +1,164 @@
+"""`modelyard model | data | environment | component …`: versions of assets."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from modelyard.cli import options as flags
+from modelyard.cli.options import CommandError, Groups
+
+if TYPE_CHECKING:
+    from modelyard.api.assets import Assets
+    from modelyard.client import Client
+
+_GROUPS: Final = {
+    "model": ("models", "versions of models, with their files"),
+    "data": ("data", "versions of data"),
+    "environment": ("environments", "what user code runs in"),
+    "component": ("components", "steps that pipelines are made of"),
+}
+_LIST: Final = ("name", "version", "type", "aliases", "stage", "created_by", "created_at")
+
+
+def register(groups: Groups) -> None:
+    """Add the four groups."""
+    for name, (_, says) in _GROUPS.items():
+        _register(groups, name, says)
+
+
+def _register(groups: Groups, name: str, says: str) -> None:
+    group = flags.group(groups, name, says, f"{name} list")
+
+    command = group.verb("create", create, example=f"{name} create -f {name}.yml --set tags.team=flights")
+    flags.from_file(command, required=False)
+    flags.named(command, name, required=False)
+    flags.version(command, label=False)
+    command.add_argument("--path", help="its files, instead of --file")
+    command.add_argument("-t", "--type", help="its type, such as mlflow_model or uri_folder")
+    command.add_argument("-d", "--description")
+    if name == "model":
+        command.add_argument("--sample", metavar="PATH", help="a table of its inputs; its ONNX form is measured on it")
+        command.add_argument("--job", metavar="NAME", help="the job that made it")
+    if name == "environment":
+        command.add_argument("-i", "--image", help="a container image, instead of --file")
+        command.add_argument("--conda-file", metavar="YAML", help="a conda environment, instead of --file")
+    flags.changes(command)
+
+    command = group.verb("show", show, example=f"{name} show -n NAME --label latest")
+    flags.named(command, name)
+    flags.version(command)
+    command = group.verb("list", list_, columns=_LIST, example=f"{name} list --query '[].name' -o tsv")
+    flags.named(command, name, required=False)
+    command.add_argument(
+        "--tag", action="append", default=[], metavar="NAME=VALUE", help="with this tag; may be repeated"
+    )
+    command.add_argument("--include-archived", action="store_true")
+    flags.bounded(command)
+    command = group.verb("download", download, example=f"{name} download -n NAME -v 1 -p folder")
+    flags.named(command, name)
+    flags.version(command)
+    command.add_argument("-p", "--download-path", default=".", metavar="FOLDER", help="into FOLDER/NAME (default: .)")
+    for verb, run in (("archive", archive), ("restore", restore)):
+        command = group.verb(verb, run, example=f"{name} {verb} -n NAME -v 1")
+        flags.named(command, name)
+        flags.version(command)
+        flags.changes(command)
+    command = group.verb("delete", delete, example=f"{name} delete -n NAME -v 1 --yes")
+    flags.named(command, name)
+    flags.version(command, required=True, label=False)
+    flags.deletes(command)
+    flags.changes(command)
+    command = group.verb("set-alias", set_alias, example=f"{name} set-alias -n NAME -v 3 --alias champion")
+    flags.named(command, name)
+    flags.version(command, required=True, label=False)
+    command.add_argument("--alias", required=True, help="another name for this version; it moves here")
+    flags.changes(command)
+    for verb in group.verbs.choices.values():
+        verb.set_defaults(assets=partial(_assets, _GROUPS[name][0]))
+
+
+def create(client: Client, options: argparse.Namespace) -> Any:
+    """Register a version: the one given, or the name's next."""
+    keys = {
+        "name": options.name,
+        "version": options.version,
+        "path": options.path,
+        "type": options.type,
+        "description": options.description,
+        "image": getattr(options, "image", None),
+        "conda_file": getattr(options, "conda_file", None),
+    }
+    assets: Assets = options.assets(client)
+    if options.file is None and not (options.path or keys["image"] or keys["conda_file"]):
+        raise CommandError("give --file, or --name with --path (or --image, --conda-file)", status=2)
+    from modelyard.api.assets import GROUPS
+
+    if options.file is not None:
+        prepared = client.specs.prepare(options.file, GROUPS[assets.kind], flags.overrides(options, **keys))
+    else:
+        given = {key: value for key, value in keys.items() if value is not None}
+        prepared = client.specs.prepare(given, GROUPS[assets.kind], flags.overrides(options))
+    return assets.register(prepared, job=getattr(options, "job", None), sample=getattr(options, "sample", None))
+
+
+def show(client: Client, options: argparse.Namespace) -> Any:
+    """One version: its metadata, tree, aliases, profile or conversion."""
+    return options.assets(client).get(options.name, options.version, label=options.label)
+
+
+def list_(client: Client, options: argparse.Namespace) -> Any:
+    """The newest version of each name; with --name that name's versions, newest first."""
+    tags = {}
+    for given in options.tag:
+        key, equals, value = given.partition("=")
+        if not equals:
+            raise CommandError(f"--tag {given}: a tag is NAME=VALUE", status=2)
+        tags[key] = value
+    return options.assets(client).list(
+        options.name, tags=tags, archived=options.include_archived, limit=options.max_results
+    )
+
+
+def download(client: Client, options: argparse.Namespace) -> Any:
+    """A version's files, verified by their digests. What is there already is not fetched again."""
+    from pathlib import Path
+
+    target = Path(options.download_path) / options.name
+    options.assets(client).download(options.name, options.version, label=options.label, target=target)
+    return {"path": str(target)}
+
+
+def archive(client: Client, options: argparse.Namespace) -> Any:
+    """Hide a version from lists and from `latest`; without a version all of them."""
+    assets: Assets = options.assets(client)
+    if options.version is None and options.label is None:
+        return [assets.archive(options.name, found["version"]) for found in assets.list(options.name)]
+    return assets.archive(options.name, options.version, label=options.label)
+
+
+def restore(client: Client, options: argparse.Namespace) -> Any:
+    """Bring an archived version back; without a version all of them."""
+    assets: Assets = options.assets(client)
+    if options.label is not None:
+        return assets.restore(options.name, str(assets.get(options.name, label=options.label)["version"]))
+    if options.version is None:
+        return [assets.restore(options.name, found["version"]) for found in assets.list(options.name, archived=True)]
+    return assets.restore(options.name, options.version)
+
+
+def delete(client: Client, options: argparse.Namespace) -> None:
+    """Delete a version for good. Refused while a deployment stands on it."""
+    flags.confirm(options, f"Delete {options.name}:{options.version} for good?")
+    options.assets(client).delete(options.name, options.version)
+
+
+def set_alias(client: Client, options: argparse.Namespace) -> Any:
+    """Let an alias such as `champion` name this version."""
+    return options.assets(client).set_alias(options.name, options.alias, options.version)
+
+
+def _assets(attribute: str, client: Client) -> Assets:
+    found: Assets = getattr(client, attribute)
+    return found

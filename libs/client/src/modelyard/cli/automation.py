@@ -1,0 +1,143 @@
+"""`modelyard schedule | trigger | monitor | subscription …`: what happens by itself."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any, Final
+
+from modelyard.cli import options as flags
+from modelyard.cli.options import Groups
+
+if TYPE_CHECKING:
+    from modelyard.api.named import Named
+    from modelyard.client import Client
+    from modelyard_specs import Document
+
+_GROUPS: Final = {
+    "schedule": ("monitors and triggers, as `az ml schedule` has them", ("kind", "name", "created_by", "created_at")),
+    "trigger": ("jobs that start when an event matches", ("name", "event_type", "enabled", "last_fired_at")),
+    "monitor": ("what watches deployments", ("name", "endpoint", "deployment", "created_by", "created_at")),
+    "subscription": ("webhooks and chats that are told of events", ("name", "type", "events", "enabled", "url")),
+}
+_KINDS: Final = {
+    "schedule": ("triggers", "monitors"),
+    "trigger": ("triggers",),
+    "monitor": ("monitors",),
+    "subscription": ("subscriptions",),
+}
+_COLLECTIONS: Final = {"trigger": "triggers", "monitor_schedule": "monitors", "subscription": "subscriptions"}
+
+
+def register(groups: Groups) -> None:
+    """Add the four groups."""
+    for name, (says, columns) in _GROUPS.items():
+        group = flags.group(groups, name, says, f"{name} create -f {name}.yml")
+        command = group.verb("create", create, example=f"{name} create -f {name}.yml")
+        flags.from_file(command)
+        flags.named(command, name, required=False)
+        flags.changes(command)
+        command = group.verb("show", show, example=f"{name} show -n NAME")
+        flags.named(command, name)
+        command = group.verb("list", list_, columns=columns, example=f"{name} list -o table")
+        flags.bounded(command)
+        command = group.verb("delete", delete, example=f"{name} delete -n NAME --yes")
+        flags.named(command, name)
+        flags.deletes(command)
+        flags.changes(command)
+        if name == "monitor":
+            command = group.verb(
+                "signals", signals, columns=("time", "signal", "drifted", "rows"), example="monitor signals -n NAME"
+            )
+            flags.named(command, name)
+            flags.bounded(command)
+        if name == "subscription":
+            _register_deliveries(group)
+        for command in group.verbs.choices.values():
+            command.set_defaults(group=name)
+
+
+def _register_deliveries(group: flags.Group) -> None:
+    columns = ("id", "event_type", "event_subject", "status", "attempts", "detail")
+    command = group.verb(
+        "deliveries", deliveries, columns=columns, example="subscription deliveries -n NAME --status dead"
+    )
+    flags.named(command, "subscription")
+    command.add_argument("--status", help="such as delivered or dead")
+    flags.bounded(command)
+    command = group.verb("replay", replay, example="subscription replay --delivery ID")
+    command.add_argument("--delivery", required=True, metavar="ID")
+
+
+def create(client: Client, options: argparse.Namespace) -> Any:
+    """Put it in place, or change the one of this name."""
+    from modelyard.api.specs import read
+
+    group = "schedule" if options.group == "monitor" else options.group
+    document = read(options.file, group, flags.overrides(options, name=options.name))
+    return collection(client, document).put(client.specs.send(document))
+
+
+def show(client: Client, options: argparse.Namespace) -> Any:
+    """One of them."""
+    return _holder(client, options).get(options.name)
+
+
+def list_(client: Client, options: argparse.Namespace) -> Any:
+    """All of them, by name."""
+    kinds = _KINDS[options.group]
+    found = {kind: _named(client, kind).list(limit=options.max_results) for kind in kinds}
+    if len(kinds) == 1:
+        return found[kinds[0]]
+    return [{"kind": kind.removesuffix("s"), **one} for kind, items in found.items() for one in items]
+
+
+def delete(client: Client, options: argparse.Namespace) -> None:
+    """Remove it. What it has done stays."""
+    flags.confirm(options, f"Delete {options.group} {options.name}?")
+    _holder(client, options).delete(options.name)
+
+
+def signals(client: Client, options: argparse.Namespace) -> Any:
+    """What a monitor has seen, newest first."""
+    return client.monitors.signals(options.name, limit=options.max_results)
+
+
+def deliveries(client: Client, options: argparse.Namespace) -> Any:
+    """What was sent to a subscription, newest first."""
+    return client.subscriptions.deliveries(options.name, status=options.status, limit=options.max_results)
+
+
+def replay(client: Client, options: argparse.Namespace) -> Any:
+    """Send a delivered or dead delivery again."""
+    return client.subscriptions.replay(options.delivery)
+
+
+def collection(client: Client, document: Document) -> Named:
+    """Where a document of these kinds belongs. Raises SpecError for one that belongs nowhere yet."""
+    from modelyard_specs import SpecError
+
+    if document.kind not in _COLLECTIONS:
+        what = "jobs at certain times are not supported yet; `type: trigger` starts one when an event matches"
+        raise SpecError([document.problem(("trigger",), what, key=True, code="unsupported")])
+    return _named(client, _COLLECTIONS[document.kind])
+
+
+def _named(client: Client, kind: str) -> Named:
+    found: Named = getattr(client, kind)
+    return found
+
+
+def _holder(client: Client, options: argparse.Namespace) -> Named:
+    """The collection that has this name: the first of two, unless only the second does."""
+    from modelyard.errors import ModelyardError
+
+    *before, last = (_named(client, kind) for kind in _KINDS[options.group])
+    for one in before:
+        try:
+            one.get(options.name)
+        except ModelyardError as error:
+            if error.status != 404:  # noqa: PLR2004 - not found
+                raise
+        else:
+            return one
+    return last

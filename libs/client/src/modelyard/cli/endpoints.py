@@ -1,0 +1,145 @@
+"""`modelyard online-endpoint …`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from modelyard.cli import options as flags
+from modelyard.cli.options import CommandError, Groups
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+
+_LIST: Final = ("name", "traffic", "deployments", "provisioning_state", "scoring_uri")
+
+
+def register(groups: Groups) -> None:
+    """Add the group."""
+    group = flags.group(groups, "online-endpoint", "addresses that answer", "online-endpoint list")
+
+    command = group.verb("create", create, example="online-endpoint create -n flights -f endpoint.yml")
+    flags.from_file(command, required=False)
+    flags.named(command, "endpoint", required=False)
+    command.add_argument("--auth-mode", help="key")
+    command.add_argument("--no-wait", action="store_true", help="as it is anyway: an endpoint is there at once")
+    flags.changes(command)
+    command = group.verb("show", show, example="online-endpoint show -n flights --query scoring_uri -o tsv")
+    flags.named(command, "endpoint")
+    flags.web(command)
+    command = group.verb("list", list_, columns=_LIST, example="online-endpoint list -o table")
+    flags.bounded(command)
+    command = group.verb("update", update, example='online-endpoint update -n flights --traffic "blue=90 green=10"')
+    flags.from_file(command, required=False)
+    flags.named(command, "endpoint", required=False)
+    command.add_argument("-r", "--traffic", help='percent by deployment, "blue=90 green=10"; the others get none')
+    command.add_argument(
+        "--mirror-traffic", help="percent of requests copied to a deployment that does not answer them"
+    )
+    flags.changes(command)
+    command = group.verb("delete", delete, example="online-endpoint delete -n flights --yes")
+    flags.named(command, "endpoint")
+    flags.deletes(command)
+    command.add_argument("--no-wait", action="store_true", help="do not wait until its deployments have ended")
+    flags.changes(command)
+    command = group.verb("invoke", invoke, example="online-endpoint invoke -n flights --request-file request.json")
+    flags.named(command, "endpoint")
+    command.add_argument("-d", "--deployment-name", metavar="NAME", help="ask this deployment in particular")
+    command.add_argument(
+        "--request-file", required=True, metavar="JSON", help="the body to send; - reads standard input"
+    )
+    command = group.verb("get-credentials", get_credentials, example="online-endpoint get-credentials -n flights")
+    flags.named(command, "endpoint")
+    command = group.verb("regenerate-keys", regenerate_keys, example="online-endpoint regenerate-keys -n flights")
+    flags.named(command, "endpoint")
+    command.add_argument("--key-type", choices=("primary", "secondary"), default="primary")
+    flags.changes(command)
+
+
+def create(client: Client, options: argparse.Namespace) -> Any:
+    """Create an endpoint, or change the one of this name."""
+    keys = {"name": options.name, "auth_mode": options.auth_mode}
+    if options.file is not None:
+        return client.endpoints.put(
+            client.specs.prepare(options.file, "online-endpoint", flags.overrides(options, **keys))
+        )
+    given = {key: value for key, value in keys.items() if value is not None}
+    if options.name is None:
+        raise CommandError("give --file or --name", status=2)
+    return client.endpoints.put(client.specs.prepare(given, "online-endpoint", flags.overrides(options)))
+
+
+def show(client: Client, options: argparse.Namespace) -> Any:
+    """One endpoint: where it is and how its traffic is split."""
+    if options.web:
+        flags.open_page(client, "endpoints")
+    return client.endpoints.get(options.name)
+
+
+def list_(client: Client, options: argparse.Namespace) -> Any:
+    """Endpoints, by name."""
+    return client.endpoints.list(limit=options.max_results)
+
+
+def update(client: Client, options: argparse.Namespace) -> Any:
+    """Split the traffic, or change the endpoint itself with --file."""
+    if options.file is not None:
+        prepared = client.specs.prepare(options.file, "online-endpoint", flags.overrides(options, name=options.name))
+        found = client.endpoints.put(prepared)
+    elif options.name is None:
+        raise CommandError("give --name or --file", status=2)
+    elif options.set:
+        found = client.endpoints.put(_changed(client, options))
+    elif options.traffic is None and options.mirror_traffic is None:
+        raise CommandError("nothing to change: give --traffic, --set or --file", status=2)
+    else:
+        found = client.endpoints.get(options.name)
+    if options.traffic is None and options.mirror_traffic is None:
+        return found
+    traffic = found["traffic"] if options.traffic is None else percentages("--traffic", options.traffic)
+    return client.endpoints.set_traffic(found["name"], traffic, percentages("--mirror-traffic", options.mirror_traffic))
+
+
+def delete(client: Client, options: argparse.Namespace) -> None:
+    """Stop answering, and end its deployments."""
+    flags.confirm(options, f"Delete endpoint {options.name} and its deployments?")
+    client.endpoints.delete(options.name, wait=not options.no_wait)
+
+
+def invoke(client: Client, options: argparse.Namespace) -> None:
+    """Send a request and print the answer."""
+    if options.request_file == "-":
+        body = sys.stdin.buffer.read()
+    else:
+        body = Path(options.request_file).read_bytes()
+    print(client.endpoints.invoke(options.name, body, deployment=options.deployment_name).decode(errors="replace"))
+
+
+def get_credentials(client: Client, options: argparse.Namespace) -> Any:
+    """The keys that callers of the endpoint send."""
+    return client.endpoints.keys(options.name)
+
+
+def regenerate_keys(client: Client, options: argparse.Namespace) -> Any:
+    """Put a new key in the place of one; callers with the old one are refused from now on."""
+    return client.endpoints.regenerate_key(options.name, options.key_type)
+
+
+def percentages(flag: str, text: str | None) -> dict[str, int]:
+    """`blue=90 green=10` (or with commas). Raises CommandError."""
+    found = {}
+    for part in (text or "").replace(",", " ").split():
+        name, _, percent = part.partition("=")
+        if not name or not percent.isascii() or not percent.isdecimal() or name in found:
+            raise CommandError(f'{flag} "{text}": {part} is no share, as in "blue=90 green=10"', status=2)
+        found[name] = int(percent)
+    return found
+
+
+def _changed(client: Client, options: argparse.Namespace) -> Any:
+    """What is there, with `--set` over it."""
+    there = client.endpoints.get(options.name)
+    kept = {key: there[key] for key in ("name", "description", "tags", "properties", "auth_mode") if there.get(key)}
+    return client.specs.prepare(kept, "online-endpoint", flags.overrides(options))

@@ -1,0 +1,144 @@
+"""`modelyard job …`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from modelyard.cli import options as flags
+from modelyard.cli.options import CommandError, Groups
+
+if TYPE_CHECKING:
+    from modelyard.client import Client
+
+_LIST: Final = ("name", "type", "status", "display_name", "experiment_name", "created_by", "created_at")
+_STEPS: Final = ("name", "status", "attempt", "seconds", "source", "detail")
+_DETACHED: Final = 130
+
+
+def register(groups: Groups) -> None:
+    """Add the group."""
+    group = flags.group(groups, "job", "command jobs and pipelines", "job create -f pipeline.yml --stream")
+
+    command = group.verb("create", create, example="job create -f job.yml --set inputs.rate=0.1 --stream")
+    flags.from_file(command)
+    flags.named(command, "job", required=False)
+    command.add_argument("-s", "--stream", action="store_true", help="print what it writes until it has ended")
+    flags.web(command)
+    flags.changes(command)
+    command = group.verb("show", show, example="job show -n NAME --query status -o tsv")
+    flags.named(command, "job")
+    flags.web(command)
+    command = group.verb("list", list_, columns=_LIST, example="job list --status failed")
+    command.add_argument("--status", type=str.lower, help="such as running, completed or failed")
+    command.add_argument("--experiment", help="of this experiment only")
+    flags.bounded(command)
+    command = group.verb("steps", steps, columns=_STEPS, example="job steps -n NAME -o table")
+    flags.named(command, "job")
+    command = group.verb("stream", stream, example="job stream -n NAME")
+    flags.named(command, "job")
+    command.add_argument("--step", help="of this step only")
+    command = group.verb("cancel", cancel, example="job cancel -n NAME")
+    flags.named(command, "job")
+    flags.changes(command)
+    command = group.verb("download", download, example="job download -n NAME --output-name model -p folder")
+    flags.named(command, "job")
+    command.add_argument(
+        "--output-name", help="this output; `step.output` for one of a step. Default: all of the job's"
+    )
+    command.add_argument("--all", action="store_true", help="all of the job's, as by default")
+    command.add_argument("-p", "--download-path", default=".", metavar="FOLDER")
+
+
+def create(client: Client, options: argparse.Namespace) -> Any:
+    """Submit a job: its code and files are uploaded, the state of git is kept with it."""
+    job = client.jobs.submit(client.specs.prepare(options.file, "job", flags.overrides(options, name=options.name)))
+    if options.web:
+        flags.open_page(client, "jobs")
+    if not options.stream:
+        return _in_az_words(client, job)
+    printed = options.output is not None or options.query is not None
+    _stream(client, job["name"], None, to_stderr=printed)
+    return _in_az_words(client, client.jobs.get(job["name"])) if printed else None
+
+
+def show(client: Client, options: argparse.Namespace) -> Any:
+    """One job with its steps and outputs."""
+    if options.web:
+        flags.open_page(client, "jobs")
+    return _in_az_words(client, client.jobs.get(options.name))
+
+
+def list_(client: Client, options: argparse.Namespace) -> Any:
+    """Jobs, newest first."""
+    found = client.jobs.list(status=options.status, experiment=options.experiment, limit=options.max_results)
+    return [_in_az_words(client, job) for job in found]
+
+
+def steps(client: Client, options: argparse.Namespace) -> Any:
+    """A job's steps, in the order of its specification."""
+    return client.jobs.steps(options.name)
+
+
+def stream(client: Client, options: argparse.Namespace) -> None:
+    """Print what a job writes, from its beginning, until it has ended. Exit status 1 unless it completed. Ctrl-C only detaches."""
+    _stream(client, options.name, options.step, to_stderr=False)
+
+
+def cancel(client: Client, options: argparse.Namespace) -> Any:
+    """Stop a job: nothing more of it is begun, and what runs is ended."""
+    return _in_az_words(client, client.jobs.cancel(options.name))
+
+
+def download(client: Client, options: argparse.Namespace) -> Any:
+    """Its outputs into FOLDER/named-outputs/<output>, verified by their digests."""
+    folder = client.jobs.download(options.name, options.output_name, target=options.download_path)
+    return {"path": str(folder)}
+
+
+def _stream(client: Client, name: str, step: str | None, *, to_stderr: bool) -> None:
+    out = sys.stderr if to_stderr else sys.stdout
+    print(f"RunId: {name}\nWeb View: {client.url}/#jobs", file=sys.stderr, flush=True)
+    try:
+        alone = len(client.jobs.steps(name)) == 1 or step is not None
+        lines = _Lines(alone=alone)
+        for chunk in client.jobs.stream(name, step):
+            print(lines.of(chunk.step, chunk.text), end="", file=out, flush=True)
+        job = client.jobs.get(name)
+    except KeyboardInterrupt:
+        raise CommandError(
+            f"detached; job {name} goes on: `modelyard job stream -n {name}` shows it again, "
+            f"`modelyard job cancel -n {name}` stops it",
+            status=_DETACHED,
+        ) from None
+    said = f"job {name} {job['status']}" + (f": {job['detail']}" if job["detail"] else "")
+    if job["status"] != "completed":
+        raise CommandError(said)
+    print(said, file=sys.stderr)
+
+
+class _Lines:
+    """Text under the name of the step it comes from, when there are several."""
+
+    def __init__(self, *, alone: bool) -> None:
+        self._alone = alone
+        self._open = ""  # the step whose last line has not ended yet
+
+    def of(self, step: str, text: str) -> str:
+        if self._alone or not text:
+            return text
+        begins = "" if self._open == step else ("\n" if self._open else "") + f"{step} │ "
+        ended = text.endswith("\n")
+        body = (text[:-1] if ended else text).replace("\n", f"\n{step} │ ")
+        self._open = "" if ended else step
+        return begins + body + ("\n" if ended else "")
+
+
+def _in_az_words(client: Client, job: dict[str, Any]) -> dict[str, Any]:
+    """As `az ml job show` says it: scripts compare `status` with `Completed`, and read the page's address."""
+    return {
+        **job,
+        "status": str(job["status"]).capitalize(),
+        "services": {"Studio": {"endpoint": f"{client.url}/#jobs", "type": "Studio"}},
+    }

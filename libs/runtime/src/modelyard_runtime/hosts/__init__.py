@@ -1,0 +1,1 @@
+"""Single files of standard-library Python that run users' code in processes of their own."""

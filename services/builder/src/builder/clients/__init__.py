@@ -1,0 +1,1 @@
+"""What the builder speaks to: the registry, uv, and the host that converts models."""

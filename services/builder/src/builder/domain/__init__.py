@@ -1,0 +1,1 @@
+"""What the builder knows, and its pure decisions."""

@@ -1,0 +1,1 @@
+"""What the builder does, one `async def` per action. Only these open transactions."""

@@ -1,0 +1,1 @@
+"""Adapters: what the edge drives."""

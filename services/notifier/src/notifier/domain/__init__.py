@@ -1,0 +1,1 @@
+"""What the notifier knows, and its pure decisions."""

@@ -1,0 +1,1 @@
+"""What the notifier does, one `async def` per action. Only these open transactions."""

@@ -1,0 +1,1 @@
+"""The scheduler's HTTP routes: parse, one use case, answer."""

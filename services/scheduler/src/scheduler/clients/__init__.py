@@ -1,0 +1,1 @@
+"""The scheduler's neighbours: registry, builder, and the streams of work and logs."""

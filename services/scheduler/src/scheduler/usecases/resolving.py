@@ -1,0 +1,161 @@
+"""References: from what a specification names to trees, components and environments, so that it says all by itself."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from modelyard_platform.database import Pool, transaction
+from modelyard_platform.errors import InvalidError, NotFoundError, PlatformError
+from modelyard_platform.trees import SCHEME
+from modelyard_specs import (
+    AssetLabel,
+    AssetName,
+    AssetVersion,
+    DatastorePath,
+    JobOutput,
+    RegistryAsset,
+    RemoteUrl,
+    parse_reference,
+)
+from scheduler.clients.neighbours import Collection, Registry
+from scheduler.domain.plans import MODEL_TYPES
+from scheduler.usecases.reading import find_output
+
+_CURATED: Final = "azureml"
+"""The registry whose environments the builder knows by name."""
+
+_COLLECTIONS: Final[dict[str, Collection]] = {
+    "environments": "environments", "models": "models", "components": "components", "data": "data",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A specification without references. `inputs` tells what was given for the job's own inputs, with versions for labels."""
+
+    spec: dict[str, Any]
+    inputs: dict[str, str] = field(default_factory=dict)
+
+
+class Resolver:
+    """Resolves one specification: what is named twice is looked up once, so that `@latest` means one version throughout."""
+
+    def __init__(self, pool: Pool, registry: Registry, workspace: str) -> None:
+        self._pool = pool
+        self._registry = registry
+        self._workspace = workspace
+        self._assets: dict[tuple[Collection, str], dict[str, Any]] = {}
+
+    async def resolve(self, spec: dict[str, Any]) -> Resolved:
+        """Raises NotFoundError, naming what is missing and what there is; InvalidError for what cannot be read from here."""
+        spec = copy.deepcopy(spec)
+        inputs = await self._inputs(spec.get("inputs"), "inputs")
+        await self._environment(spec, "environment")
+        for name, step in (spec.get("jobs") or {}).items():
+            await self._step(step, f"jobs.{name}")
+        return Resolved(spec, inputs)
+
+    async def _step(self, step: dict[str, Any], path: str) -> None:
+        await self._inputs(step.get("inputs"), f"{path}.inputs")
+        await self._environment(step, f"{path}.environment")
+        component = step.get("component")
+        if isinstance(component, str):
+            found = await self._asset("components", component, f"{path}.component")
+            component = step["component"] = copy.deepcopy(found["spec"])
+        if isinstance(component, dict):
+            await self._inputs(component.get("inputs"), f"{path}.component.inputs")
+            await self._environment(component, f"{path}.component.environment")
+
+    async def _inputs(self, inputs: dict[str, Any] | None, path: str) -> dict[str, str]:
+        given: dict[str, str] = {}
+        for name, value in (inputs or {}).items():
+            if not isinstance(value, dict):
+                if value is not None:
+                    given[name] = str(value)
+            elif isinstance(value.get("path"), str):
+                given[name] = await self._files(value, f"{path}.{name}.path")
+            elif value.get("value") is not None:
+                given[name] = str(value["value"])
+        return given
+
+    async def _files(self, value: dict[str, Any], path: str) -> str:
+        """Put a tree in the place of what is named; returns the exact name."""
+        text: str = value["path"]
+        match reference := parse_reference(text):
+            case AssetVersion() | AssetLabel() | AssetName() | RegistryAsset():
+                collection: Collection = "models" if value.get("type") in MODEL_TYPES else "data"
+                found = await self._asset(collection, text, path)
+                if found.get("tree") is None:
+                    raise InvalidError(
+                        f"{path}: {collection} {found['name']}:{found['version']} keeps no files here, only an address; "
+                        "register it with its files",
+                        code="reference_unreadable",
+                        path=path,
+                    )
+                value["path"] = f"{SCHEME}{found['tree']}"
+                return f"azureml:{found['name']}:{found['version']}"
+            case JobOutput(job, output, below):
+                try:
+                    async with transaction(self._pool) as tx:
+                        tree = await find_output(tx, self._workspace, job, output)
+                except NotFoundError as error:
+                    raise _at(error, path) from error
+                value["path"] = f"{SCHEME}{tree}" + (f"/{below}" if below else "")
+                return str(reference)
+            case DatastorePath() | RemoteUrl():
+                raise InvalidError(
+                    f"{path}: `{text}` lies outside; register it as data with its files, or give a local path",
+                    code="reference_unreadable",
+                    path=path,
+                )
+            case _:
+                return text
+
+    async def _environment(self, owner: MutableMapping[str, Any], path: str) -> None:
+        text = owner.get("environment")
+        if not isinstance(text, str):
+            return
+        reference = parse_reference(text)
+        if isinstance(reference, RegistryAsset) and reference.registry == _CURATED:
+            return
+        found = await self._asset("environments", text, path)
+        owner["environment"] = copy.deepcopy(found["spec"])
+
+    async def _asset(self, collection: Collection, text: str, path: str) -> dict[str, Any]:
+        if (collection, text) not in self._assets:
+            try:
+                self._assets[collection, text] = await self._look_up(collection, text, path)
+            except PlatformError as error:
+                raise _at(error, path) from error
+        return self._assets[collection, text]
+
+    async def _look_up(self, collection: Collection, text: str, path: str) -> dict[str, Any]:
+        match parse_reference(text):
+            case AssetVersion(name, version):
+                return await self._registry.version(self._workspace, collection, name, version)
+            case AssetLabel(name, label):
+                return await self._registry.label(self._workspace, collection, name, label)
+            case AssetName(name):
+                return await self._registry.label(self._workspace, collection, name, "latest")
+            case RegistryAsset(_, kind, name, version, label):
+                collection = _COLLECTIONS[kind]
+                if version is not None:
+                    return await self._registry.version(self._workspace, collection, name, version)
+                return await self._registry.label(self._workspace, collection, name, label or "latest")
+            case _:
+                raise InvalidError(
+                    f"`{text}` names none of the {collection}; write azureml:NAME:VERSION or azureml:NAME@LABEL",
+                    code="reference_invalid",
+                    path=path,
+                )
+
+
+def _at(error: PlatformError, path: str) -> PlatformError:
+    """The same error, saying where in the specification."""
+    if error.kind not in ("not_found", "invalid") or error.members.get("path") == path:
+        return error
+    members = {**error.members, "path": path}
+    return PlatformError(f"{path}: {error.detail}", kind=error.kind, code=error.code, **members)

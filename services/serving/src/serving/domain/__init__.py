@@ -1,0 +1,1 @@
+"""What serving knows, and its pure decisions."""
