@@ -5,24 +5,30 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import psutil
 
-from modelyard.stack import Layout, process, state, status, wait_until_up
+from modelyard.stack import ALL, Layout, down, process, state, status, wait_until_up
 
 SERVERS: Final = ("nats", "postgres", "s3")
+_UP_TIMEOUT_S: Final = 60.0
+_WHOLE_UP_TIMEOUT_S: Final = 240.0
+
+T = TypeVar("T")
 
 
-def eventually(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
-    """Wait until a condition holds."""
+def eventually(condition: Callable[[], T], timeout_s: float = 20.0) -> T:
+    """What the condition gives, once it holds."""
     deadline = time.monotonic() + timeout_s
-    while not condition():
+    while not (found := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"the condition did not come true within {timeout_s:g} s")
         time.sleep(0.05)
+    return found
 
 
 class Stack:
@@ -33,11 +39,11 @@ class Stack:
         self.names = names
         self.supervisor: subprocess.Popen[bytes] | None = None
 
-    def up(self) -> None:
+    def up(self, timeout_s: float = _UP_TIMEOUT_S) -> None:
         with process.open_log(self.layout.log("supervisor")) as output:
             command = [sys.executable, "-m", "modelyard.stack", str(self.layout.home), *self.names]
             self.supervisor = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
-        wait_until_up(self.layout, self.supervisor, timeout_s=60)
+        wait_until_up(self.layout, self.supervisor, timeout_s=timeout_s)
         self.layout = Layout.open(self.layout.home)
 
     def part(self, name: str) -> state.PartStatus:
@@ -66,6 +72,19 @@ class Stack:
         """Collect a supervisor that ended (its parent here is this test, not init)."""
         assert self.supervisor is not None
         os.waitpid(self.supervisor.pid, 0)
+
+
+@contextmanager
+def whole_stack(home: Path) -> Iterator[Stack]:
+    """Every part of a stack, ready; on leaving nothing of it runs."""
+    stack = Stack(home, ALL)
+    try:
+        stack.up(_WHOLE_UP_TIMEOUT_S)
+        yield stack
+    finally:
+        down(stack.layout)
+        with suppress(ChildProcessError):  # it never came up, and was collected then
+            stack.reap()
 
 
 def accepts(port: int) -> bool:

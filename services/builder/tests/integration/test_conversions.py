@@ -6,6 +6,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import numpy as np
 import onnxruntime
 import pandas as pd
@@ -29,7 +30,7 @@ def fitted() -> tuple[Pipeline, pd.DataFrame]:
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({"carrier": rng.choice(["UA", "AA"], 300), "distance": rng.uniform(100, 2600, 300)})
     columns = ColumnTransformer([("text", OneHotEncoder(), ["carrier"]), ("number", StandardScaler(), ["distance"])])
-    late = (frame["distance"] > 1000).to_numpy() ^ (rng.random(300) < 0.1)
+    late = np.where((frame["distance"] > 1000).to_numpy() ^ (rng.random(300) < 0.1), "late", "on time")
     return Pipeline([("columns", columns), ("model", LogisticRegression())]).fit(frame, late), frame
 
 
@@ -76,6 +77,37 @@ async def test_pipeline_is_converted_and_measured(
     assert alert["data"]["tree"] == found["tree"]
     assert alert["data"]["max_abs_difference"] == found["max_abs_difference"]
     assert alert["causationid"] == str(event.id)
+
+
+@pytest.mark.parametrize("kind", ["mlflow", "bare pickle"])
+async def test_environment_and_rows_are_found_with_the_model(
+    start: Start, publish: Publish, registry: Registry, objects: ObjectStore, tmp_path: Path, kind: str
+) -> None:
+    """An MLflow folder brings its conda file and an input example; a bare pickle names the scikit-learn that wrote it."""
+    model, frame = fitted()
+    rows = frame.head(20)
+    if kind == "mlflow":
+        conda = {
+            "dependencies": ["python=3.11.7", "pip<=26", {"pip": [f"scikit-learn=={sklearn.__version__}", "pandas<3"]}]
+        }
+        files = {
+            "m/MLmodel": MLMODEL,
+            "m/model.pkl": pickle.dumps(model),
+            "m/conda.yaml": json.dumps(conda).encode(),
+            "m/input_example.json": rows.to_json(orient="split", index=False).encode(),
+        }
+        tree, sample = put(objects, tmp_path / "model", files), None
+    else:
+        tree = put(objects, tmp_path / "model", {"model.pkl": pickle.dumps(model)})
+        rows.to_parquet(tmp_path / "rows.parquet")
+        sample = trees.upload(objects, tmp_path / "rows.parquet").digest
+    registry.add("models/m/versions/1", tree=tree.digest, sample=sample)
+    async with start() as client:
+        await publish(ModelRegistered(name="m", version="1", tree=tree.digest))
+        found = await client.converted("m", "1", within_s=500)
+        lock = (await client.get(f"/api/v1/environment-locks/{found['environment']}")).json()
+    assert (found["status"], found["rows"], found["label_agreement"]) == ("converted", 20, 1.0), found
+    assert f"scikit-learn=={sklearn.__version__}" in lock["packages"]
 
 
 MLMODEL = b"flavors:\n  sklearn:\n    pickled_model: model.pkl\n    sklearn_version: 1.5.0\n"
@@ -151,3 +183,24 @@ async def test_two_builders_convert_once(
         found = await asyncio.gather(*(client.converted("m", str(number)) for number in range(5)))
     assert {one["status"] for one in found} == {"failed"}
     assert sorted(event["data"]["version"] for event in await told(database, 5)) == list("01234")
+
+
+async def test_a_killed_builder_leaves_its_task_to_another(
+    start: Start, registry: Registry, objects: ObjectStore, tmp_path: Path, database: str
+) -> None:
+    """A lease that nobody renews, as kill -9 leaves it, runs out."""
+    tree = put(objects, tmp_path / "model", {"model.onnx": b"x"})
+    registry.add("models/m/versions/1", tree=tree.digest)
+    connection = await asyncpg.connect(database)
+    try:
+        cause = json.dumps({"actor": "user:tester", "correlation_id": "story"})
+        await connection.execute(
+            "insert into tasks (kind, workspace, name, version, cause, attempts, leased_until) "
+            "values ('conversion', 'default', 'm', '1', $1, 1, now() + interval '1 second')",
+            cause,
+        )
+    finally:
+        await connection.close()
+    async with start() as client:
+        found = await client.converted("m", "1")
+    assert (found["status"], found["attempts"]) == ("skipped", 2)

@@ -119,7 +119,9 @@ class Agent:
             return True
         started = monotonic()
         try:
-            _keep(self._kept, self.routes.table, self.routes.origin)  # first: an edge that ends now starts with what it served
+            _keep(
+                self._kept, self.routes.table, self.routes.origin
+            )  # first: an edge that ends now starts with what it served
             await self.haproxy.apply(files)
         except (HaproxyError, OSError) as error:
             self.error = str(error)

@@ -32,11 +32,10 @@ def build(settings: Settings) -> FastAPI:
             app.state.pool = here.pool
             webhook = Webhook(timeout_s=settings.timeout_s)
             stack.push_async_callback(webhook.close)
+            chat = Chat(timeout_s=settings.timeout_s, public_url=settings.public_url, in_flight=settings.in_flight)
+            stack.callback(chat.close)
             sending = Sending(
-                receivers={
-                    "webhook": webhook,
-                    "chat": Chat(timeout_s=settings.timeout_s, public_url=settings.public_url),
-                },
+                receivers={"webhook": webhook, "chat": chat},
                 policy=RetryPolicy(settings.max_attempts, settings.first_delay_s, settings.longest_delay_s),
                 lease_s=lease_of(settings.timeout_s),
                 in_flight=settings.in_flight,

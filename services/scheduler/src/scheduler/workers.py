@@ -11,7 +11,7 @@ from scheduler.clients.bell import Bell
 
 log = logging.getLogger(__name__)
 
-_IDLE_S: Final = 1.0
+_IDLE_S: Final = 2.0
 _FAILED_S: Final = 2.0
 
 

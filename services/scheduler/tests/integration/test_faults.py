@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import asyncpg
 import httpx
 import nats
 from services.scheduler.tests.support import Runner, World, bearer, command, events_of, pipeline, put_files
@@ -16,6 +17,7 @@ from services.scheduler.tests.support import Runner, World, bearer, command, eve
 from modelyard.stack.provision import create_streams
 from modelyard_testing.conditions import eventually
 from scheduler.settings import Settings
+from scheduler.usecases.ordering import MAX_ORDERS
 
 
 async def delete_work(url: str) -> None:
@@ -53,6 +55,20 @@ async def test_an_order_the_stream_has_lost_is_published_again(world: World) -> 
         done = await world.ended(job["name"])
     assert done["status"] == "completed"
     assert [order.attempt for order in runner.orders] == [1]
+
+
+async def test_an_order_that_is_lost_again_and_again_fails_its_step(world: World) -> None:
+    job = await world.submit(command())
+    connection = await asyncpg.connect(world.settings.postgres_dsn.get_secret_value())
+    last = "update steps set order_number = $1 where order_state = 'sent' returning id"
+    try:
+        await eventually(lambda: connection.fetchval(last, MAX_ORDERS))
+    finally:
+        await connection.close()
+    await delete_work(world.nats_url)
+    done = await world.ended(job["name"])
+    assert done["status"] == "failed"
+    assert "without a result" in done["detail"]
 
 
 async def test_a_report_that_comes_twice_counts_once(world: World) -> None:

@@ -157,5 +157,11 @@ async def test_triggers_are_kept_changed_and_deleted(world: World) -> None:
     broken = await world.scheduler.put("/api/v1/triggers/retrain", json={"spec": trigger(inputs={"whi": "x"})})
     assert broken.status_code == 400
     assert broken.json()["path"] == "inputs.whi"
+    for elsewhere in ("azureml:job:1", {"job": "azureml:job:1"}):
+        named = await world.scheduler.put(
+            "/api/v1/triggers/retrain", json={"spec": trigger(create_job=elsewhere, inputs={})}
+        )
+        assert named.status_code == 400
+        assert named.json()["path"].startswith("create_job")
     assert (await world.scheduler.delete("/api/v1/triggers/retrain")).status_code == 204
     assert (await world.scheduler.delete("/api/v1/triggers/retrain")).status_code == 404

@@ -12,7 +12,7 @@ from modelyard_platform.errors import UnavailableError
 from modelyard_platform.http import create_app
 from modelyard_platform.service import Running, background, running
 from serving.api import router
-from serving.clients.environments import Environments
+from serving.clients.builder import Builder
 from serving.clients.models import Models
 from serving.clients.ray_serve import RayServe
 from serving.clients.replicas import Replicas
@@ -41,7 +41,7 @@ def build(settings: Settings) -> FastAPI:
             app.state.parts = parts = Parts(
                 pool=began.pool,
                 models=Models(registry),
-                environments=Environments(builder),
+                builder=Builder(builder),
                 routes=Routes(lambda: began.jetstream),
                 ray=ray,
                 replicas=replicas,

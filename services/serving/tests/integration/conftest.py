@@ -10,6 +10,7 @@ import asyncpg
 import httpx
 import pytest
 import uvicorn
+from pydantic import SecretStr
 from services.serving.tests.integration.running import Served, serve
 from services.serving.tests.support import KEY, bearer
 
@@ -41,12 +42,12 @@ async def registry(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """The registry's API, as the owner, over HTTP."""
     settings = RegistrySettings(
-        postgres_dsn=template.dsn_of("registry", database.rsplit("/", 1)[1]),
+        postgres_dsn=SecretStr(template.dsn_of("registry", database.rsplit("/", 1)[1])),
         nats_url=nats_url,
-        identity_key=KEY,
+        identity_key=SecretStr(KEY),
         s3_url=bucket.url,
         s3_access_key=bucket.access_key,
-        s3_secret_key=bucket.secret_key,
+        s3_secret_key=SecretStr(bucket.secret_key),
         s3_bucket=bucket.name,
         scheduler_url="http://127.0.0.1:9",
     )
@@ -55,7 +56,6 @@ async def registry(
         server = uvicorn.Server(
             uvicorn.Config(build_registry(settings), log_config=None, access_log=False, timeout_graceful_shutdown=1)
         )
-        server.install_signal_handlers = lambda: None  # type: ignore[method-assign]  # the test's own stay
         task = asyncio.create_task(server.serve([listener]))
         await eventually(lambda: _started(server))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -74,10 +74,10 @@ def blobs(bucket: Bucket) -> ObjectStore:
     """The blobs that the registry knows."""
     return ObjectStore(
         RegistrySettings(
-            identity_key=KEY,
+            identity_key=SecretStr(KEY),
             s3_url=bucket.url,
             s3_access_key=bucket.access_key,
-            s3_secret_key=bucket.secret_key,
+            s3_secret_key=SecretStr(bucket.secret_key),
             s3_bucket=bucket.name,
         )
     )
@@ -86,9 +86,9 @@ def blobs(bucket: Bucket) -> ObjectStore:
 @pytest.fixture
 def settings(database: str, nats_url: str, registry: httpx.AsyncClient) -> Settings:
     return Settings(
-        postgres_dsn=database,
+        postgres_dsn=SecretStr(database),
         nats_url=nats_url,
-        identity_key=KEY,
+        identity_key=SecretStr(KEY),
         registry_url=str(registry.base_url),
         builder_url="http://127.0.0.1:9",
         public_url="http://modelyard.test",

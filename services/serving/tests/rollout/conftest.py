@@ -20,7 +20,7 @@ from modelyard_platform.objects import ObjectStore
 from modelyard_platform.settings import StoreSettings
 from modelyard_testing.servers import in_thread, running
 
-OWNERS = ("registry", "serving")
+OWNERS = ("registry", "builder", "serving")
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +35,10 @@ def layout() -> Iterator[Layout]:
 
 @pytest.fixture(scope="module")
 def stack(layout: Layout) -> Iterator[Layout]:
-    """Servers, Ray and the registry; serving is the test's own, since it may be killed."""
-    nats, postgres, s3, ray, registry = services.describe(layout, ("nats", "postgres", "s3", "ray", "registry"))
+    """Servers, Ray, the registry and the builder; serving is the test's own, since it may be killed."""
+    nats, postgres, s3, ray, registry, builder = services.describe(
+        layout, ("nats", "postgres", "s3", "ray", "registry", "builder")
+    )
     with ExitStack() as started:
         for part in (nats, postgres, s3, ray):
             started.enter_context(running(layout, part))
@@ -44,7 +46,8 @@ def stack(layout: Layout) -> Iterator[Layout]:
         in_thread(migrate_all({owner: postgres_dsn(layout, owner) for owner in OWNERS}))
         in_thread(create_streams(nats_url(layout)))
         create_bucket(s3_url(layout), "modelyard", layout.secret("s3"), S3_BUCKET)
-        started.enter_context(running(layout, registry))
+        for part in (registry, builder):
+            started.enter_context(running(layout, part))
         yield layout
 
 

@@ -33,7 +33,7 @@ SCRIPT = {
 
 def planned(spec: dict[str, Any], **more: Any) -> ReplicaSpec:
     asked = read_deployment(spec)
-    known = {"version": VERSION, "onnx": Onnx(TREE, "model.onnx"), "lock": None} | more
+    known: dict[str, Any] = {"version": VERSION, "onnx": Onnx(TREE, "model.onnx"), "lock": None} | more
     return replica_spec(
         asked, workspace="default", endpoint="flights", deployment="blue", generation=2, defaults=DEFAULTS, **known
     )

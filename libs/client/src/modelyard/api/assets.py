@@ -61,7 +61,6 @@ class Assets:
         sample: str | Path | None = None,
     ) -> Json:
         """Register what was prepared."""
-        prepared.name()
         body = {"spec": prepared.spec, "job": job, "environment": environment}
         if sample is not None:
             body["sample"] = self._specs.trees.upload(Path(sample).resolve())

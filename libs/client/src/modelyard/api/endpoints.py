@@ -11,7 +11,6 @@ import httpx
 from modelyard.api.http import Documents, Http, Json, is_loopback, problem_of, quoted
 from modelyard.api.specs import Prepared, SpecLike, Specs, overrides_of
 from modelyard.errors import ModelyardError, UnreachableError
-from modelyard_specs import SpecError
 
 UNDER_WAY: Final = frozenset({"requested", "building", "starting"})
 READY_S: Final = 1800.0
@@ -35,7 +34,7 @@ class Endpoints:
     def put(self, prepared: Prepared) -> Json:
         """Create or change what was prepared."""
         with prepared.blamed():
-            answer: Json = self._http.put(f"endpoints/{quoted(prepared.name())}", {"spec": prepared.spec})
+            answer: Json = self._http.put(f"endpoints/{quoted(prepared.name)}", {"spec": prepared.spec})
         return answer
 
     def get(self, name: str) -> Json:
@@ -128,10 +127,7 @@ class Deployments:
 
     def put(self, prepared: Prepared, *, all_traffic: bool = False) -> Json:
         """Ask for what was prepared; it is on its way."""
-        endpoint = prepared.spec.get("endpoint_name")
-        if not endpoint:
-            raise SpecError([prepared.document.problem(("endpoint_name",), "`endpoint_name` is missing", key=True)])
-        path = f"endpoints/{quoted(str(endpoint))}/deployments/{quoted(prepared.name())}"
+        path = f"endpoints/{quoted(str(prepared.spec['endpoint_name']))}/deployments/{quoted(prepared.name)}"
         with prepared.blamed():
             answer: Json = self._http.put(path, {"spec": prepared.spec, "all_traffic": all_traffic})
         return answer

@@ -44,7 +44,7 @@ class Promotions:
         self._http = http
 
     def request(self, model: str, candidate: str, *, criterion: str, evidence: Mapping[str, Any]) -> Json:
-        """Judge `candidate` (a version or `@label`) by a criterion such as `auc >= champion.auc + 0.005`.
+        """Judge `candidate` (a version or `@label`) by a criterion such as `candidate.auc >= champion.auc + 0.005`.
 
         `evidence` has `candidate` and `champion`: each side's figures, measured on the same rows. The answer's `status` is `approved`
         or `rejected`, its `detail` says why.

@@ -25,7 +25,7 @@ class Named:
     def put(self, prepared: Prepared) -> Json:
         """Put in place what was prepared."""
         with prepared.blamed():
-            answer: Json = self._http.put(f"{self._collection}/{quoted(prepared.name())}", {"spec": prepared.spec})
+            answer: Json = self._http.put(f"{self._collection}/{quoted(prepared.name)}", {"spec": prepared.spec})
         return answer
 
     def get(self, name: str) -> Json:
@@ -45,9 +45,10 @@ class Named:
 class Monitors(Named):
     """Monitors of deployments."""
 
-    def signals(self, name: str, *, limit: int | None = 100) -> Documents:
-        """What a monitor has seen, newest first."""
-        return [*self._http.pages(f"{self._collection}/{quoted(name)}/signals", limit=limit)]
+    def signals(self, name: str, *, limit: int = 20) -> Json:
+        """What a monitor sees: the state of each of its `signals`, and its newest `evaluations`."""
+        answer: Json = self._http.get(f"{self._collection}/{quoted(name)}/signals", {"limit": limit})
+        return answer
 
 
 class Subscriptions(Named):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from modelyard.api.http import Http, Json, log
 from modelyard.errors import ModelyardError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # hashing and sending files is not paid for by those who have
 SpecLike = str | os.PathLike[str] | Mapping[str, Any]
 """A YAML file's path, or the specification itself; local paths in a mapping are relative to the working directory."""
 
+_JOBS: Final = frozenset({"command_job", "pipeline_job", "opaque_job"})
 _KEY_PATH = re.compile(r"[^.\[\]]+|\[\d+\]")
 
 
@@ -34,12 +35,10 @@ class Prepared:
     document: Document
     spec: Json
 
-    def name(self, given: str | None = None) -> str:
-        """The resource's name: `given`, or the one in the specification. Raises SpecError when there is none."""
-        found = given or self.spec.get("name")
-        if not found:
-            raise SpecError([self.document.problem(("name",), "`name` is missing", key=True)])
-        return str(found)
+    @property
+    def name(self) -> str:
+        """The resource's name: everything but a job has one."""
+        return str(self.spec["name"])
 
     def folder(self) -> Path:
         """Where the specification lies."""
@@ -95,6 +94,7 @@ class Specs:
             UploadError: a file cannot be sent.
         """
         require_submittable(document)
+        _require_names(document)
         tell(document)
         code, models = _code_and_models(document)
 
@@ -131,6 +131,20 @@ def tell(document: Document) -> None:
         log.warning("%s", warning)
     if document.ignored:
         log.warning("accepted without effect: %s", ", ".join(document.ignored))
+
+
+def _require_names(document: Document) -> None:
+    """What the address of a resource is made of. Jobs get a name when they have none."""
+    needed = ["name"] if document.kind not in _JOBS else []
+    if document.kind == "online_deployment":
+        needed.append("endpoint_name")
+    problems = [
+        document.problem((key,), f"`{key}` is missing", key=True)
+        for key in needed
+        if getattr(document.model, key, None) is None
+    ]
+    if problems:
+        raise SpecError(problems)
 
 
 def _code_and_models(document: Document) -> tuple[set[Path], set[Path]]:

@@ -48,11 +48,12 @@ def register(groups: Groups) -> None:
 
 
 def apply(client: Client, options: argparse.Namespace) -> Any:
-    """Bring about what a folder's specifications say: environments, data, models, components, endpoints, deployments, then
-    monitors, triggers, subscriptions.
+    """Everything a folder describes, in the order in which it depends on one another.
 
-    All of them are checked before anything is sent. Assets without a version that are as the latest one is stay as they are, so
-    that applying a folder again changes nothing. Jobs are started by `modelyard job create`, not by this."""
+    Environments, data, models, components, endpoints, deployments, then monitors, triggers, subscriptions. All of it is checked
+    before anything is sent. An asset that is what its version (or, without one, the latest) already is stays as it is, so that
+    applying a folder again changes nothing. Jobs are started by `modelyard job create`, not by this.
+    """
     documents = read_folder(Path(options.file))
     done = []
     for document in sorted(documents, key=lambda found: _ORDER.index(found.kind)):
@@ -74,15 +75,7 @@ def read_folder(folder: Path) -> list[Document]:
             if document.kind in _JOBS:
                 continue
             require_submittable(document)
-            if document.kind not in _ORDER:
-                raise SpecError(
-                    [
-                        document.problem(
-                            (), f"a {document.kind.replace('_', ' ')} cannot be applied yet", code="unsupported"
-                        )
-                    ]
-                )
-            documents.append(document)
+            documents.append(_applicable(document))
         except SpecError as error:
             if error.code not in _PASSED_OVER:
                 problems += error.problems
@@ -91,6 +84,15 @@ def read_folder(folder: Path) -> list[Document]:
     if not documents:
         raise CommandError(f"{folder} holds no specification that can be applied", status=2)
     return documents
+
+
+def _applicable(document: Document) -> Document:
+    from modelyard_specs import SpecError
+
+    if document.kind not in _ORDER:
+        what = f"a {document.kind.replace('_', ' ')} cannot be applied yet"
+        raise SpecError([document.problem((), what, code="unsupported")])
+    return document
 
 
 def _files(folder: Path) -> list[Path]:
@@ -119,7 +121,7 @@ def _apply(client: Client, document: Document, options: argparse.Namespace) -> d
     from modelyard.cli.automation import collection
 
     found = collection(client, document).put(prepared)
-    return _row(document.kind.partition("_")[0], prepared.name(), "in place")
+    return _row(document.kind.partition("_")[0], prepared.name, "in place")
 
 
 def _asset(assets: Assets, client: Client, document: Document) -> dict[str, Any]:
@@ -127,13 +129,13 @@ def _asset(assets: Assets, client: Client, document: Document) -> dict[str, Any]
     from modelyard_specs import load_mapping
 
     prepared = client.specs.send(document)
-    name = prepared.name()
+    name = prepared.name
     what = document.kind.removeprefix("command_")
     version = prepared.spec.get("version")
     try:
         there = assets.get(name, None if version is None else str(version))
     except ModelyardError as error:
-        if error.status != 404:  # noqa: PLR2004 - not found
+        if error.status != 404:
             raise
         there = None
     from modelyard.api.assets import GROUPS

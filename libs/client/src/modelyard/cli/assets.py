@@ -75,8 +75,8 @@ def _register(groups: Groups, name: str, says: str) -> None:
     flags.version(command, required=True, label=False)
     command.add_argument("--alias", required=True, help="another name for this version; it moves here")
     flags.changes(command)
-    for verb in group.verbs.choices.values():
-        verb.set_defaults(assets=partial(_assets, _GROUPS[name][0]))
+    for command in group.verbs.choices.values():
+        command.set_defaults(assets=partial(_assets, _GROUPS[name][0]))
 
 
 def create(client: Client, options: argparse.Namespace) -> Any:

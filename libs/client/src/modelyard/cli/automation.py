@@ -11,12 +11,12 @@ from modelyard.cli.options import Groups
 if TYPE_CHECKING:
     from modelyard.api.named import Named
     from modelyard.client import Client
-    from modelyard_specs import Document
+    from modelyard_specs import Document, Group
 
 _GROUPS: Final = {
     "schedule": ("monitors and triggers, as `az ml schedule` has them", ("kind", "name", "created_by", "created_at")),
     "trigger": ("jobs that start when an event matches", ("name", "event_type", "enabled", "last_fired_at")),
-    "monitor": ("what watches deployments", ("name", "endpoint", "deployment", "created_by", "created_at")),
+    "monitor": ("what watches deployments", ("name", "endpoint", "deployment", "every_s", "created_by", "updated_at")),
     "subscription": ("webhooks and chats that are told of events", ("name", "type", "events", "enabled", "url")),
 }
 _KINDS: Final = {
@@ -24,6 +24,12 @@ _KINDS: Final = {
     "trigger": ("triggers",),
     "monitor": ("monitors",),
     "subscription": ("subscriptions",),
+}
+_READ_AS: Final[dict[str, Group]] = {
+    "schedule": "schedule",
+    "trigger": "trigger",
+    "monitor": "schedule",
+    "subscription": "subscription",
 }
 _COLLECTIONS: Final = {"trigger": "triggers", "monitor_schedule": "monitors", "subscription": "subscriptions"}
 
@@ -46,7 +52,7 @@ def register(groups: Groups) -> None:
         flags.changes(command)
         if name == "monitor":
             command = group.verb(
-                "signals", signals, columns=("time", "signal", "drifted", "rows"), example="monitor signals -n NAME"
+                "signals", signals, example="monitor signals -n NAME --query 'evaluations[0].features'"
             )
             flags.named(command, name)
             flags.bounded(command)
@@ -72,8 +78,7 @@ def create(client: Client, options: argparse.Namespace) -> Any:
     """Put it in place, or change the one of this name."""
     from modelyard.api.specs import read
 
-    group = "schedule" if options.group == "monitor" else options.group
-    document = read(options.file, group, flags.overrides(options, name=options.name))
+    document = read(options.file, _READ_AS[options.group], flags.overrides(options, name=options.name))
     return collection(client, document).put(client.specs.send(document))
 
 
@@ -98,7 +103,7 @@ def delete(client: Client, options: argparse.Namespace) -> None:
 
 
 def signals(client: Client, options: argparse.Namespace) -> Any:
-    """What a monitor has seen, newest first."""
+    """What a monitor sees: the state of its signals, and its newest evaluations."""
     return client.monitors.signals(options.name, limit=options.max_results)
 
 
@@ -136,7 +141,7 @@ def _holder(client: Client, options: argparse.Namespace) -> Named:
         try:
             one.get(options.name)
         except ModelyardError as error:
-            if error.status != 404:  # noqa: PLR2004 - not found
+            if error.status != 404:
                 raise
         else:
             return one

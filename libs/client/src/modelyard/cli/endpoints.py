@@ -110,10 +110,8 @@ def delete(client: Client, options: argparse.Namespace) -> None:
 
 def invoke(client: Client, options: argparse.Namespace) -> None:
     """Send a request and print the answer."""
-    if options.request_file == "-":
-        body = sys.stdin.buffer.read()
-    else:
-        body = Path(options.request_file).read_bytes()
+    from_stdin = options.request_file == "-"
+    body = sys.stdin.buffer.read() if from_stdin else Path(options.request_file).read_bytes()
     print(client.endpoints.invoke(options.name, body, deployment=options.deployment_name).decode(errors="replace"))
 
 

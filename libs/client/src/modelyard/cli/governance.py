@@ -20,12 +20,16 @@ _LETTERS: Final = ("sequence", "consumer", "subject", "reason", "at")
 def register(groups: Groups) -> None:
     """Add the three groups."""
     says = "candidates judged against the champion"
-    example = "promotion request --model m --candidate 4 --criterion 'auc > champion.auc' --evidence figures.json"
+    example = (
+        "promotion request --model m --candidate 4 --criterion 'candidate.auc > champion.auc' --evidence figures.json"
+    )
     group = flags.group(groups, "promotion", says, example)
     command = group.verb("request", request, example=example)
     command.add_argument("--model", required=True, metavar="NAME")
     command.add_argument("--candidate", required=True, metavar="VERSION", help="or @LABEL")
-    command.add_argument("--criterion", required=True, help="what must hold, such as `auc >= champion.auc + 0.005`")
+    command.add_argument(
+        "--criterion", required=True, help="what must hold, such as `candidate.auc >= champion.auc + 0.005`"
+    )
     command.add_argument(
         "--evidence", required=True, metavar="FILE", help="JSON or YAML with `candidate` and `champion`: their figures"
     )

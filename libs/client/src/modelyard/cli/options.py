@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     from modelyard.client import Client
 
-Groups = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Groups: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse gives it no other name
 Command = Callable[["Client", argparse.Namespace], Any]
 """Does it, and answers what is to be printed; None prints nothing."""
 
@@ -45,11 +46,11 @@ class Group:
         self, name: str, run: Command, *, example: str, columns: Sequence[str] = (), aliases: Sequence[str] = ()
     ) -> argparse.ArgumentParser:
         """A command; its help is the docstring of `run`. `columns` make it one that prints a list, as a table by default."""
-        says = (run.__doc__ or "").strip()
+        says = inspect.getdoc(run) or ""
         command = self.verbs.add_parser(
             name,
             aliases=list(aliases),
-            help=says.split("\n", maxsplit=1)[0].rstrip("."),
+            help=says.partition(":")[0] if ":" in says.partition(".")[0] else says.partition(".")[0],
             description=says,
             epilog=f"example:\n  modelyard {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -55,9 +55,9 @@ class ServedReplica:
 def settle_process() -> None:
     """Tunes the interpreter of a process that is now only a replica.
 
-    What start-up has made (libraries, the model) stays for good: a full garbage collection that walks it again and again stops scoring for 100 ms,
-    and collected rows, which are many small objects that live for a second, provoke it. The link's thread may hold the interpreter lock for
-    half a millisecond at a time instead of five.
+    What start-up has made (libraries, the model) stays for good: a full garbage collection that walks it again and
+    again stops scoring for 100 ms, and collected rows, which are many small objects that live for a second, provoke
+    it. The link's thread may hold the interpreter lock for half a millisecond at a time instead of five.
     """
     gc.collect()
     gc.freeze()

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 from nats.aio.client import Client as Nats
+from nats.errors import ConnectionClosedError
 from nats.errors import Error as NatsError
 from nats.js.api import ConsumerConfig, DeliverPolicy
 from pydantic_core import from_json
@@ -57,6 +58,8 @@ async def _follow(
         while True:
             try:
                 message = await subscription.next_msg(timeout=_HEARTBEAT_S)
+            except ConnectionClosedError:
+                return  # the gateway is ending; the client comes back with the last id it saw
             except (TimeoutError, NatsError):
                 yield b": still here\n\n"
                 continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from threading import get_ident
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
@@ -25,19 +26,27 @@ _ENTITIES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 class Chat:
     """Sends messages for people. apprise is synchronous: each attempt runs in a thread."""
 
-    def __init__(self, *, timeout_s: float, public_url: str) -> None:
+    def __init__(self, *, timeout_s: float, public_url: str, in_flight: int) -> None:
         self._timeout_s = timeout_s
         self._public_url = public_url
+        self._threads = ThreadPoolExecutor(
+            in_flight, thread_name_prefix="chat"
+        )  # as many as attempts: none waits for another
         # What apprise says becomes the delivery's detail; it is kept out of the log, for some of it holds addresses.
         _LOGGER.propagate = False
         _LOGGER.addHandler(logging.NullHandler())
+
+    def close(self) -> None:
+        """Take no more messages; those under way end by their own time limits."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def send(self, attempt: Attempt) -> Result:
         """One attempt, bounded in time as a whole."""
         message = compose(decode(attempt.envelope), self._public_url)
         try:
             async with asyncio.timeout(2 * self._timeout_s):  # apprise bounds connecting and reading, each by itself
-                return await asyncio.to_thread(self._send, attempt.subscription.url, message)
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._threads, self._send, attempt.subscription.url, message)
         except TimeoutError:
             return Refused(f"the chat did not take it within {2 * self._timeout_s:g} s")
 

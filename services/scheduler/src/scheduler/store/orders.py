@@ -29,7 +29,7 @@ update steps set order_sequence = $3, order_after = now(),
 where id = $1 and order_number = $2 and (order_state = 'due' or (order_state = 'over' and status = 'canceled'))
 """
 _UNDER_WAY: Final = """
-select id, order_sequence, order_number, order_state, started_at is not null as begun from steps
+select id, attempt, order_sequence, order_number, order_state, started_at is not null as begun from steps
 where order_state in ('sent', 'recalled') and order_after < now() - make_interval(secs => $1) and id > $2 order by id limit $3
 """
 _MARK_LOST: Final = """
@@ -62,6 +62,7 @@ class SentOrder:
     """An order that the stream should hold at `sequence`."""
 
     id: UUID
+    attempt: int
     sequence: int
     number: int
     recalled: bool
@@ -101,6 +102,7 @@ async def list_under_way(tx: Connection, *, older_than_s: float, after: UUID, li
     return [
         SentOrder(
             id=row["id"],
+            attempt=row["attempt"],
             sequence=row["order_sequence"],
             number=row["order_number"],
             recalled=row["order_state"] == "recalled",

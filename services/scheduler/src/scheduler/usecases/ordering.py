@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
 from prometheus_client import Counter, Gauge
 
-from modelyard_contracts.work import StepInput, StepOrder
+from modelyard_contracts.work import StepInput, StepOrder, StepResult
 from modelyard_platform import identity
 from modelyard_platform.cause import Identity
 from modelyard_platform.database import Pool, transaction
 from scheduler.clients.work import WorkStream
 from scheduler.domain import plans
+from scheduler.errors import StaleAttemptError
 from scheduler.store import orders, steps
-from scheduler.store.orders import DueOrder
+from scheduler.store.orders import DueOrder, SentOrder
+from scheduler.usecases import advancing
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +27,9 @@ ACTIVE: Final = Gauge("modelyard_scheduler_steps", "Steps that have not ended", 
 LOST: Final = Counter(
     "modelyard_scheduler_orders_lost_total", "Orders the stream had lost and that were published again"
 )
+
+MAX_ORDERS: Final = 5
+"""A step that was ordered so often without a result has failed."""
 
 _BATCH: Final = 64
 _RETRY_S: Final = 1.0
@@ -95,13 +101,24 @@ async def check_orders(pool: Pool, work: WorkStream) -> None:
             if order.recalled:
                 await _recall(pool, work, order, held=held)
             elif not held:
-                async with transaction(pool) as tx:
-                    if await orders.mark_lost(tx, order):
-                        LOST.inc()
-                        log.warning("the stream has lost an order: publishing again", extra={"step": order.id.hex})
+                await _order_again(pool, order)
         if len(page) < _PAGE:
             return
         after = page[-1].id
+
+
+async def _order_again(pool: Pool, order: SentOrder) -> None:
+    if order.number >= MAX_ORDERS:
+        reason = (
+            f"its order was taken off the queue {order.number} times without a result; the dead letters may say why"
+        )
+        with suppress(StaleAttemptError):
+            await advancing.step_finished(pool, order.id, order.attempt, StepResult(status="failed", reason=reason))
+        return
+    async with transaction(pool) as tx:
+        if await orders.mark_lost(tx, order):
+            LOST.inc()
+            log.warning("the stream has lost an order: publishing again", extra={"step": order.id.hex})
 
 
 async def recall_canceled(pool: Pool, work: WorkStream) -> None:
@@ -113,7 +130,7 @@ async def recall_canceled(pool: Pool, work: WorkStream) -> None:
             await _recall(pool, work, order, held=True)
 
 
-async def _recall(pool: Pool, work: WorkStream, order: orders.SentOrder, *, held: bool) -> None:
+async def _recall(pool: Pool, work: WorkStream, order: SentOrder, *, held: bool) -> None:
     if held:
         await work.recall(order.id)
         if not order.begun:

@@ -44,11 +44,6 @@ async def put_trigger(pool: Pool, cause: Cause, name: str, spec: dict[str, Any])
     model, plain = _read(spec)
     if model.name != name:
         raise InvalidError(f"the specification's name is {model.name!r}, the address says {name!r}", path="name")
-    if isinstance(plain["create_job"], str):
-        raise InvalidError(
-            "create_job: the job itself must stand here; the client puts a file's content in its place",
-            path="create_job",
-        )
     async with transaction(pool) as tx:
         row = await triggers.put_trigger(
             tx, cause.workspace, cause.actor, name=name, spec=plain, event_type=model.on.type, enabled=model.enabled

@@ -109,7 +109,6 @@ class RayServe:
                 stdout=asyncio.subprocess.PIPE,
                 env=environment,
                 limit=_LINE_BYTES,
-                start_new_session=True,
             )
         return self._process
 

@@ -62,8 +62,8 @@ class Deployment:
 
 
 def application(endpoint: str, deployment: str, generation: int) -> str:
-    """The Ray Serve application of one generation. A new generation starts beside the live one."""
-    return f"{endpoint}--{deployment}--g{generation}"
+    """The Ray Serve application of one generation; a new one starts beside the live one. Names have no dots: no two share it."""
+    return f"{endpoint}.{deployment}.g{generation}"
 
 
 def _become(deployment: Deployment, status: Status, at: datetime, detail: str = "") -> Deployment:

@@ -25,6 +25,7 @@ from serving.errors import BeingDeletedError, FieldInvalidError, HasTrafficError
 from serving.usecases.endpoints import apply_traffic
 from serving.usecases.parts import SOURCE, Parts, kept, now
 from serving.usecases.publishing import publish_routes
+from serving.usecases.rollout import require_convertible
 
 
 async def put_deployment(
@@ -43,8 +44,8 @@ async def put_deployment(
     async with transaction(parts.pool) as tx:  # first of all: nothing is registered for an endpoint that is not there
         await store.require_endpoint(tx, cause.workspace, endpoint)
     version = await _model(parts, cause, endpoint, name, asked)
-    if version is not None and asked.code_configuration is None:
-        onnx_of(version)
+    if version is not None and asked.code_configuration is None and onnx_of(version) is None:
+        await require_convertible(parts, version, cause.workspace)
     async with transaction(parts.pool) as tx:
         deployment = await _request(
             tx, cause, endpoint, name, spec, version.reference if version else None, all_traffic=all_traffic

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from modelyard_platform.cause import Cause
 from modelyard_platform.database import Pool
-from serving.clients.environments import Environments
+from serving.clients.builder import Builder
 from serving.clients.models import Models
 from serving.clients.ray_serve import RayServe
 from serving.clients.replicas import Replicas
@@ -24,7 +24,7 @@ class Parts:
 
     pool: Pool
     models: Models
-    environments: Environments
+    builder: Builder
     routes: Routes
     ray: RayServe
     replicas: Replicas

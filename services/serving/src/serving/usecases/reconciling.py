@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 MARKS_STAY: Final = timedelta(hours=1)
 """An edge that was away for longer reads the whole bucket anyway."""
 
-_OURS: Final = re.compile(r"[A-Za-z0-9-]+--[A-Za-z0-9-]+--g\d+")
+_OURS: Final = re.compile(r"[A-Za-z0-9-]+\.[A-Za-z0-9-]+\.g\d+")
 
 
 async def reconcile(parts: Parts, suspects: frozenset[str]) -> frozenset[str]:

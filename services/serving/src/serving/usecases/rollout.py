@@ -42,6 +42,8 @@ class SupersededError(Exception):
 async def bring_up(parts: Parts, deployment: Deployment) -> None:
     """Take a generation as far as it goes: ready, or failed with the reason. Stops quietly when it is no longer wanted."""
     try:
+        async with transaction(parts.pool) as tx:  # an earlier try may have come further
+            deployment = await _current(tx, deployment)
         if deployment.target.plan is None:
             deployment = await _build(parts, deployment)
         await _start(parts, deployment)
@@ -117,6 +119,7 @@ async def _converted(
 ) -> tuple[Deployment, Onnx]:
     """The version's ONNX form, waiting for its conversion. Raises ModelNotServableError."""
     while (onnx := onnx_of(version)) is None:
+        await require_convertible(parts, version, deployment.workspace)
         if _clock() > deadline:
             raise ModelNotServableError(
                 version.reference, f"its conversion to ONNX did not come within {parts.build_timeout_s:g} s"
@@ -127,6 +130,13 @@ async def _converted(
     return deployment, onnx
 
 
+async def require_convertible(parts: Parts, version: ModelVersion, workspace: str) -> None:
+    """Raises ModelNotServableError when the builder will not convert a version. One that does not answer leaves the question open."""
+    with suppress(UnavailableError):
+        if why := await parts.builder.why_not_converted(version.name, version.version, workspace):
+            raise ModelNotServableError(version.reference, f"it has no ONNX form ({why})")
+
+
 async def _locked(parts: Parts, deployment: Deployment, deadline: float) -> tuple[Deployment, str]:
     """The lock of its environment. Raises PlatformError when it cannot be made."""
     environment = deployment.target.spec["environment"]
@@ -135,7 +145,7 @@ async def _locked(parts: Parts, deployment: Deployment, deadline: float) -> tupl
     while True:
         deployment = await _waiting(parts, deployment, waits_for)
         try:
-            return deployment, await parts.environments.lock(environment, cause_of(deployment.cause), key)
+            return deployment, await parts.builder.lock(environment, cause_of(deployment.cause), key)
         except UnavailableError as error:
             if _clock() > deadline:
                 raise

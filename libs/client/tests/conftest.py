@@ -1,0 +1,180 @@
+"""A Modelyard for the SDK and the command line to talk to: the real gateway, registry and scheduler on real servers."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from fastapi import FastAPI, Request
+from pydantic import SecretStr
+
+from gateway.app import build as build_gateway
+from gateway.settings import Settings as GatewaySettings
+from modelyard import Client
+from modelyard.stack.provision import create_roles, migrate_all
+from modelyard_platform import identity
+from modelyard_platform.cause import Identity
+from modelyard_testing.apps import AppServer, app_server
+from modelyard_testing.plugin import Bucket, PostgresServer
+from modelyard_testing.servers import in_thread
+from registry.app import build as build_registry
+from registry.settings import Settings as RegistrySettings
+from scheduler.app import build as build_scheduler
+from scheduler.settings import Settings as SchedulerSettings
+
+KEY = "test-key-of-at-least-thirty-two-bytes"
+TOKEN = "the-owners-token"
+OWNERS = ("registry", "scheduler")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platform:
+    """What runs, and how a test gets at it."""
+
+    gateway: AppServer
+    registry: AppServer
+    scheduler: AppServer
+    nats_url: str
+
+    @property
+    def url(self) -> str:
+        return self.gateway.url
+
+    def report(self, step: str, attempt: int, what: str, body: dict[str, Any]) -> None:
+        """What a runner tells the scheduler of a step."""
+        who = Identity(actor="service:runner", role="service")
+        headers = {"Authorization": f"Bearer {identity.sign(KEY, who, issuer='runner')}"}
+        path = f"/internal/v1/steps/{step}/attempts/{attempt}/{what}"
+        answer = httpx.post(self.scheduler.url + path, json=body, headers=headers)
+        assert answer.status_code == 204, answer.text
+
+    def log(self, job: str, step: str, text: str, attempt: int = 1) -> None:
+        """What a step writes."""
+        in_thread(self._publish(f"logs.{job}.{step}", text, {"attempt": str(attempt), "stream": "stdout"}))
+
+    async def _publish(self, subject: str, text: str, headers: dict[str, str]) -> None:
+        import nats
+
+        connection = await nats.connect(self.nats_url)
+        try:
+            await connection.jetstream().publish(subject, text.encode(), headers=headers)
+        finally:
+            await connection.close()
+
+
+def builder() -> FastAPI:
+    """The builder's one route that a submitted job needs."""
+    app = FastAPI()
+
+    @app.post("/api/v1/environment-locks")
+    async def lock(request: Request) -> dict[str, str]:
+        return {"digest": sha256(await request.body()).hexdigest()}
+
+    return app
+
+
+@pytest.fixture(scope="session")
+def service_package() -> str:
+    return "registry"
+
+
+@pytest.fixture(scope="session")
+def _schemas(postgres_server: PostgresServer) -> None:
+    """Both owners' schemas in the template that tests' databases are cloned from."""
+    for owner in OWNERS:
+        if owner not in postgres_server.migrated:
+            in_thread(create_roles(postgres_server.layout, (owner,)))
+            in_thread(migrate_all({owner: postgres_server.dsn_of(owner, "modelyard")}))
+            postgres_server.migrated.add(owner)
+
+
+@pytest.fixture
+def platform(
+    _schemas: None, postgres_server: PostgresServer, database: str, nats_url: str, bucket: Bucket
+) -> Iterator[Platform]:
+    name = urlsplit(database).path.removeprefix("/")
+    common: dict[str, Any] = {
+        "nats_url": nats_url,
+        "identity_key": SecretStr(KEY),
+        "s3_url": bucket.url,
+        "s3_access_key": bucket.access_key,
+        "s3_secret_key": SecretStr(bucket.secret_key),
+        "s3_bucket": bucket.name,
+    }
+    with ExitStack() as stack:
+        registry = stack.enter_context(
+            app_server(
+                lambda: build_registry(
+                    RegistrySettings(
+                        **common,
+                        postgres_dsn=SecretStr(database),
+                        owner_token_sha256=sha256(TOKEN.encode()).hexdigest(),
+                    )
+                )
+            )
+        )
+        locks = stack.enter_context(app_server(builder))
+        scheduler = stack.enter_context(
+            app_server(
+                lambda: build_scheduler(
+                    SchedulerSettings(
+                        **common,
+                        postgres_dsn=SecretStr(postgres_server.dsn_of("scheduler", name)),
+                        registry_url=registry.url,
+                        builder_url=locks.url,
+                        order_check_s=0.5,
+                    )
+                )
+            )
+        )
+        dead = "http://127.0.0.1:9"
+        gateway = stack.enter_context(
+            app_server(
+                lambda: build_gateway(
+                    GatewaySettings(
+                        identity_key=SecretStr(KEY),
+                        nats_url=nats_url,
+                        registry_url=registry.url,
+                        scheduler_url=scheduler.url,
+                        serving_url=dead,
+                    )
+                )
+            )
+        )
+        yield Platform(gateway=gateway, registry=registry, scheduler=scheduler, nats_url=nats_url)
+
+
+@pytest.fixture
+def client(platform: Platform) -> Iterator[Client]:
+    with Client(platform.url, TOKEN, retry_s=20) as client:
+        yield client
+
+
+@pytest.fixture
+def environment(platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Platform:
+    """The command line's surroundings: the platform's address and token, an empty working directory."""
+    monkeypatch.setenv("MODELYARD_URL", platform.url)
+    monkeypatch.setenv("MODELYARD_TOKEN", TOKEN)
+    monkeypatch.setenv("MODELYARD_HOME", str(tmp_path / "no-stack"))
+    monkeypatch.chdir(tmp_path)
+    return platform
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[dict[str, str]], Path]:
+    """Writes files below the test's folder; answers the last one's path."""
+
+    def files(contents: dict[str, str]) -> Path:
+        path = tmp_path
+        for name, content in contents.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+        return path
+
+    return files

@@ -1,0 +1,139 @@
+"""Scoring one row through the edge, beside a bare FastAPI process with the same model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any, Final
+
+import httpx
+import orjson
+
+from tests.benchmarks import ceiling, endpoint, model, peer
+from tests.benchmarks.bench import Bench, tell
+from tests.benchmarks.load import Load, Measured, measure, request
+from tests.benchmarks.rows import Row, less_than_the_peer, times_the_peer
+
+NAMES: Final = ("score_vs_fastapi",)
+
+_PEER: Final = "fastapi+uvicorn+onnxruntime"
+_TIMES: Final = 2.0
+_CONNECTIONS: Final = 32
+_ROUNDS: Final = 3
+_SECONDS: Final = 4.0
+_WARM_UP_S: Final = 1.0
+_HEADROOM: Final = 1.2
+
+
+class NotTheSameError(Exception):
+    """The two sides do not do the same work: comparing them would say nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One of the two servers, and what was measured of it: with one connection and with many."""
+
+    name: str
+    host: str
+    port: int
+    path: str
+    headers: dict[str, str] = field(default_factory=dict)
+    alone: list[Measured] = field(default_factory=list)
+    many: list[Measured] = field(default_factory=list)
+
+    def request(self, rows: list[list[float]]) -> bytes:
+        return request(self.path, orjson.dumps({"input_data": rows}), headers=self.headers)
+
+    def measure(self, row: list[float]) -> None:
+        """One more round."""
+        for connections, kept in ((1, self.alone), (_CONNECTIONS, self.many)):
+            load = Load(
+                host=self.host,
+                port=self.port,
+                request=self.request([row]),
+                connections=connections,
+                seconds=_SECONDS,
+                warm_up_s=_WARM_UP_S,
+            )
+            kept.append(measure(load))
+        tell(f"{self.name}: {self.many[-1].per_second:,.0f} req/s, alone p50 {self.alone[-1].p50_us:.0f} µs")
+
+    def rate(self) -> float:
+        return median(one.per_second for one in self.many)
+
+
+def rows(bench: Bench) -> Sequence[Row]:
+    """A random forest of 100 trees on 13 features. Ours: key check, traffic split over two deployments, every row collected.
+
+    Both sides are measured in turn, so that what else happens on the machine meets both; the median of three rounds counts.
+    """
+    stack = bench.stack()
+    file = bench.folder("model") / "model.onnx"
+    wine = model.make(file)
+    tell("deploying the model twice")
+    ours = endpoint.make(stack, file)
+    with peer.serving("fastapi", str(file)) as port:
+        key = {"authorization": f"Bearer {ours.key}"}
+        modelyard = Side(name="modelyard", host=ours.host, port=ours.port, path=ours.path, headers=key)
+        fastapi = Side(name="fastapi", host="127.0.0.1", port=port, path="/score")
+        _check_the_same(wine, modelyard, fastapi)
+        limit = ceiling.measured(modelyard.request(wine[:1]), _CONNECTIONS, 2.0, bench.folder("ceiling"))
+        before = endpoint.counted(stack)
+        for _ in range(_ROUNDS):
+            modelyard.measure(wine[0])
+            fastapi.measure(wine[0])
+        after = endpoint.counted(stack)
+    sent = sum(one.sent for one in (*modelyard.alone, *modelyard.many))
+    if after.answered - before.answered != sent:
+        raise NotTheSameError(
+            f"{sent} requests were sent, and the replicas answered {after.answered - before.answered}"
+        )
+    return [
+        times_the_peer(_TIMES, "score_vs_fastapi", modelyard.rate(), "req/s", peer=_PEER, peer_value=fastapi.rate()),
+        *(
+            less_than_the_peer(
+                f"score_{percentile}_us",
+                median(getattr(one, f"{percentile}_us") for one in modelyard.alone),
+                "µs, 1 connection",
+                peer=_PEER,
+                peer_value=median(getattr(one, f"{percentile}_us") for one in fastapi.alone),
+            )
+            for percentile in ("p50", "p99")
+        ),
+        less_than_the_peer(
+            "score_many_p99_us",
+            median(one.p99_us for one in modelyard.many),
+            f"µs, {_CONNECTIONS} connections",
+            peer=_PEER,
+            peer_value=median(one.p99_us for one in fastapi.many),
+        ),
+        Row(name="score_collected", value=100 * (after.collected - before.collected) / sent, unit="% of rows"),
+        Row(
+            name="generator_ceiling",
+            value=limit.per_second,
+            unit="req/s",
+            goal=f">= {_HEADROOM:g} x measured",
+            ok=limit.per_second >= _HEADROOM * max(modelyard.rate(), fastapi.rate()),
+        ),
+    ]
+
+
+def _check_the_same(wine: list[list[float]], *sides: Side) -> None:
+    """All rows, one request each side: every prediction must be the other's."""
+    answers: list[Any] = []
+    for side in sides:
+        body = orjson.dumps({"input_data": wine})
+        answer = httpx.post(
+            f"http://{side.host}:{side.port}{side.path}",
+            content=body,
+            headers=side.headers,
+            timeout=10,
+            trust_env=False,
+        )
+        answers.append(answer.raise_for_status().json())
+    if answers[0] != answers[1]:
+        differing = sum(a != b for a, b in zip(*answers, strict=False))
+        raise NotTheSameError(
+            f"{differing} of {len(wine)} predictions differ between {sides[0].name} and {sides[1].name}"
+        )
