@@ -1,11 +1,13 @@
 """The main job, from data to a retrained model behind a split endpoint, on real flights: `make demo`.
 
-Every step is a command that you could type (printed as it is run) against a stack of its own, or a request to the endpoint. What a step is said to do is
-checked on what it did; the first one that did something else ends the demo with exit code 1. In a terminal the stack stays up until Ctrl-C.
+Every step is a command that you could type (printed as it is run) against a stack of its own, or a request to the
+endpoint. What a step is said to do is checked on what it did; the first one that did something else ends the demo with
+exit code 1. In a terminal the stack stays up until Ctrl-C.
 """
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import shlex
@@ -60,6 +62,10 @@ def check(holds: object, what: str) -> None:
     """What a step is said to do, held against what it did."""
     if not holds:
         raise DemoFailedError(what)
+    done(what)
+
+
+def done(what: str) -> None:
     print(f"  {GREEN}✓{PLAIN} {what}", flush=True)
 
 
@@ -115,9 +121,9 @@ class Chat:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
                 received.append(body)
-                text = json.loads(body).get("text") or body
+                text = html.unescape(json.loads(body).get("text") or body)  # Slack's form escapes & < >
                 for line in str(text).splitlines():
-                    print(f"  {BOLD}chat ›{PLAIN} {line}", flush=True)
+                    print(f"  {BOLD}chat |{PLAIN} {line}", flush=True)
                 self.send_response(200)
                 self.end_headers()
                 self.wfile.write(b"ok")
@@ -154,10 +160,10 @@ def make_data(months: str, folder: str) -> None:
     """Flights as Parquet, one file a month, where the specification of the data looks for them."""
     command = [sys.executable, "make_data.py", "--months", months, "--output", f"data/{folder}"]
     print(f"  {DIM}$ python {shlex.join(command[1:])}{PLAIN}", flush=True)
-    done = subprocess.run(command, cwd=HERE, text=True, capture_output=True, timeout=120, check=False)
-    if done.returncode:
-        raise DemoFailedError(done.stderr)
-    say(done.stdout.strip().replace("\n", "\n  "))
+    ended = subprocess.run(command, cwd=HERE, text=True, capture_output=True, timeout=120, check=False)
+    if ended.returncode:
+        raise DemoFailedError(ended.stderr)
+    say(ended.stdout.strip().replace("\n", "\n  "))
 
 
 def flights_of(month: int) -> list[list[Any]]:
@@ -262,7 +268,7 @@ def run_demo(chat: Chat) -> None:
             f"{drift['data']['rows']:,} rows",
         )
         until("the message in chat", lambda: any("drift" in message.lower() for message in chat.messages))
-        check(True, "chat has heard of it")
+        done("chat has heard of it")
 
     with step("8  The event starts the retraining"):
         fired = until("the trigger", lambda: newest("schedule.fired"))
@@ -309,7 +315,7 @@ def run_demo(chat: Chat) -> None:
             "json",
         )
         until("all traffic on green", lambda: set(ask(endpoint, flights_of(6)[:500])) == {"green"})
-        check(True, "green answers everything")
+        done("green answers everything")
         modelyard("model", "set-alias", "-n", ENDPOINT, "-v", candidate["version"], "--alias", "champion", "-o", "json")
 
     with step("11  Why is this version live?"):

@@ -115,7 +115,10 @@ def _alias(data: ModelAliasMoved) -> tuple[str, Facts]:
 
 def _promotion(data: PromotionEvent) -> tuple[str, Facts]:
     facts: Facts = [("against", data.champion or "no champion"), ("criterion", data.criterion)]
-    facts += [(name, str(value)) for name, value in data.evidence.items()]
+    candidate, champion = data.evidence.get("candidate"), data.evidence.get("champion")
+    if isinstance(candidate, dict) and isinstance(champion, dict):
+        judged = [name for name in candidate if f"candidate.{name}" in data.criterion and name in champion]
+        facts += [(name, f"{candidate[name]:.4g}, the champion {champion[name]:.4g}") for name in judged]
     facts.append(("why", getattr(data, "detail", "")))
     return f"Promotion of {data.name}:{data.version} {data.TYPE.partition('.')[2]}", facts
 
