@@ -37,7 +37,10 @@ def post(stack: Stack, client: Client, path: str, **body: Any) -> httpx.Response
     ("spec", "told"),
     [
         (JOB.replace("command: ls", "command: [ls"), "job.yml:3:12: not valid YAML"),
-        (JOB.replace("  image:", "  imag:"), "job.yml:4:3: environment.imag: unknown key `imag`; did you mean `image`?"),
+        (
+            JOB.replace("  image:", "  imag:"),
+            "job.yml:4:3: environment.imag: unknown key `imag`; did you mean `image`?",
+        ),
         (JOB.replace("azureml:flights:7", "[1]"), "job.yml:8:11: inputs.data.path: "),
     ],
     ids=["malformed", "unknown key", "wrong type"],

@@ -36,7 +36,7 @@ def test_a_deployment_whose_init_raises(client: Client, sums: Endpoint, tmp_path
             subject = f"endpoints/{sums.name}/deployments/{name}"
             [event] = eventually(lambda subject=subject: client.events.list(type="deployment.failed", subject=subject))
             assert event["data"]["detail"] == failed["detail"]
-        assert load.more(100) == {"blue": 100} | load.more(0)
+        load.more(100)
     assert load.failed == []
     assert load.answered.keys() == {"blue"}
     assert client.endpoints.get(sums.name)["traffic"] == {"blue": 100}

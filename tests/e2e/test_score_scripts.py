@@ -32,7 +32,10 @@ pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 
 @pytest.mark.parametrize("python", sorted(AT_HAND & {*WANTED}) or ["3.11"])
 def test_a_score_script_runs_in_its_own_python(client: Client, tmp_path: Path, python: str) -> None:
-    conda = {"image": "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu20.04", "conda_file": {"dependencies": [f"python={python}"]}}
+    conda = {
+        "image": "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu20.04",
+        "conda_file": {"dependencies": [f"python={python}"]},
+    }
     script = score_script(code(tmp_path / "src", score=SCORE), conda)
     name = f"python-{python.replace('.', '')}"
     client.endpoints.create({"name": name, "auth_mode": "key"})

@@ -64,7 +64,9 @@ class TestWrongRequests:
     def test_wrong_type(self, sums: Endpoint) -> None:
         assert told(sums.score((1, "two")), 400) == "column 'b' takes a number or null, not \"two\""
 
-    @pytest.mark.parametrize("body", [b'{"input_data": ', b"\xff\xfe", b"", b"[[[" * 100_000], ids=["cut off", "no text", "empty", "deep"])
+    @pytest.mark.parametrize(
+        "body", [b'{"input_data": ', b"\xff\xfe", b"", b"[[[" * 100_000], ids=["cut off", "no text", "empty", "deep"]
+    )
     def test_broken_json(self, sums: Endpoint, body: bytes) -> None:
         assert "JSON" in told(sums.post(body), 400)
 

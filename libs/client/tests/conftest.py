@@ -29,7 +29,7 @@ from scheduler.settings import Settings as SchedulerSettings
 
 KEY = "test-key-of-at-least-thirty-two-bytes"
 TOKEN = "the-owners-token"
-OWNERS = ("registry", "scheduler")
+OWNERS = ("registry", "scheduler", "serving")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +93,20 @@ def _schemas(postgres_server: PostgresServer) -> None:
             postgres_server.migrated.add(owner)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Servers:
+    """The servers of one test, as services are told of them."""
+
+    postgres: PostgresServer
+    database: str
+    common: dict[str, Any]
+
+    def dsn(self, owner: str) -> SecretStr:
+        return SecretStr(self.postgres.dsn_of(owner, urlsplit(self.database).path.removeprefix("/")))
+
+
 @pytest.fixture
-def platform(
-    _schemas: None, postgres_server: PostgresServer, database: str, nats_url: str, bucket: Bucket
-) -> Iterator[Platform]:
-    name = urlsplit(database).path.removeprefix("/")
+def servers(_schemas: None, postgres_server: PostgresServer, database: str, nats_url: str, bucket: Bucket) -> Servers:
     common: dict[str, Any] = {
         "nats_url": nats_url,
         "identity_key": SecretStr(KEY),
@@ -106,13 +115,25 @@ def platform(
         "s3_secret_key": SecretStr(bucket.secret_key),
         "s3_bucket": bucket.name,
     }
+    return Servers(postgres=postgres_server, database=database, common=common)
+
+
+@pytest.fixture
+def serving_url() -> str:
+    """Serving; nobody is there unless a test's module says otherwise."""
+    return "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def platform(servers: Servers, serving_url: str) -> Iterator[Platform]:
+    common, nats_url = servers.common, str(servers.common["nats_url"])
     with ExitStack() as stack:
         registry = stack.enter_context(
             app_server(
                 lambda: build_registry(
                     RegistrySettings(
                         **common,
-                        postgres_dsn=SecretStr(database),
+                        postgres_dsn=servers.dsn("registry"),
                         owner_token_sha256=sha256(TOKEN.encode()).hexdigest(),
                     )
                 )
@@ -124,7 +145,7 @@ def platform(
                 lambda: build_scheduler(
                     SchedulerSettings(
                         **common,
-                        postgres_dsn=SecretStr(postgres_server.dsn_of("scheduler", name)),
+                        postgres_dsn=servers.dsn("scheduler"),
                         registry_url=registry.url,
                         builder_url=locks.url,
                         order_check_s=0.5,
@@ -132,7 +153,6 @@ def platform(
                 )
             )
         )
-        dead = "http://127.0.0.1:9"
         gateway = stack.enter_context(
             app_server(
                 lambda: build_gateway(
@@ -141,7 +161,7 @@ def platform(
                         nats_url=nats_url,
                         registry_url=registry.url,
                         scheduler_url=scheduler.url,
-                        serving_url=dead,
+                        serving_url=serving_url,
                     )
                 )
             )
