@@ -22,7 +22,8 @@ NAME: Final = "benchmark"
 SPLIT: Final[Mapping[str, int]] = {"blue": 50, "green": 50}
 _READY_S: Final = 120.0
 _ROUTED_S: Final = 30.0
-_COUNTERS: Final = ('modelyard_replica_requests_total{status="200"}', "modelyard_replica_rows_collected_total")
+_COLLECTED: Final = "modelyard_replica_rows_collected_total"
+_DROPPED: Final = "modelyard_replica_rows_dropped_total"
 
 
 class EndpointError(Exception):
@@ -100,24 +101,23 @@ def _wait_until_both_answer(endpoint: Endpoint) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Counted:
-    """What the replicas have counted since they started."""
+class Rows:
+    """Rows that were scored since the replicas started: kept for monitoring, or dropped because the ring was full."""
 
-    answered: int
     collected: int
+    dropped: int
 
 
-def counted(stack: Stack) -> Counted:
+def rows(stack: Stack) -> Rows:
     """The sum over all replicas of the endpoint, from their own metrics."""
-    totals = dict.fromkeys(_COUNTERS, 0)
+    totals = {_COLLECTED: 0, _DROPPED: 0}
     for address in asyncio.run(_replicas(stack)):
         answer = httpx.get(f"{address}/metrics", timeout=5, trust_env=False).raise_for_status()
         for line in answer.text.splitlines():
             name, _, value = line.rpartition(" ")
             if name in totals:
                 totals[name] += int(value)
-    answered, rows = (totals[name] for name in _COUNTERS)
-    return Counted(answered=answered, collected=rows)
+    return Rows(collected=totals[_COLLECTED], dropped=totals[_DROPPED])
 
 
 async def _replicas(stack: Stack) -> list[str]:

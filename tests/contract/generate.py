@@ -22,7 +22,7 @@ from pydantic import AwareDatetime, BaseModel
 from modelyard_contracts import OWNERS, Event, EventData, full_type
 
 ROOT: Final = Path(__file__).parents[2] / "contracts"
-SERVICES: Final = ("gateway", "registry")
+SERVICES: Final = ("gateway", "registry", "builder", "scheduler", "serving", "drift_monitor", "notifier")
 AT: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 

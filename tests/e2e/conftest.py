@@ -24,7 +24,8 @@ def sums_blue(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> None:
     with Client(stack.document()["url"], stack.layout.owner_token()) as client:
         client.models.create({"name": "sum", "version": "1", "type": "custom_model", "path": str(sum_model(folder))})
         client.endpoints.create({"name": "sums", "auth_mode": "key"})
-        spec = deployment("sums", "blue", model="azureml:sum:1")
+        collected = {"collections": {"model_inputs": {"enabled": "true"}, "model_outputs": {"enabled": "true"}}}
+        spec = deployment("sums", "blue", model="azureml:sum:1", data_collector=collected)
         found = client.deployments.create(spec, all_traffic=True, timeout_s=120)
         assert found["status"] == "ready", found["detail"]
 

@@ -36,7 +36,7 @@ def post(stack: Stack, client: Client, path: str, **body: Any) -> httpx.Response
 @pytest.mark.parametrize(
     ("spec", "told"),
     [
-        (JOB.replace("command: ls", "command: [ls"), "job.yml:3:12: not valid YAML"),
+        (JOB.replace("command: ls", "command: [ls"), "job.yml:2:15: not valid YAML"),
         (
             JOB.replace("  image:", "  imag:"),
             "job.yml:4:3: environment.imag: unknown key `imag`; did you mean `image`?",

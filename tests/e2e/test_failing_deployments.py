@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,11 @@ SCORE = """\
 """
 
 
+def failures(client: Client, endpoint: str, name: str) -> list[dict[str, Any]]:
+    """The events that tell of them."""
+    return client.events.list(type="deployment.failed", subject=f"endpoints/{endpoint}/deployments/{name}")
+
+
 def test_a_deployment_whose_init_raises(client: Client, sums: Endpoint, tmp_path: Path) -> None:
     """Beside the live one, and as a new version of the live one."""
     broken = score_script(code(tmp_path / "src", score=SCORE), PYTHON_3_11)
@@ -33,8 +40,7 @@ def test_a_deployment_whose_init_raises(client: Client, sums: Endpoint, tmp_path
             assert failed["status"] == "failed", failed
             assert 'score.py", line 2, in init' in failed["detail"]
             assert "FileNotFoundError: weights.bin is not where it should be" in failed["detail"]
-            subject = f"endpoints/{sums.name}/deployments/{name}"
-            [event] = eventually(lambda subject=subject: client.events.list(type="deployment.failed", subject=subject))
+            [event] = eventually(partial(failures, client, sums.name, name))
             assert event["data"]["detail"] == failed["detail"]
         load.more(100)
     assert load.failed == []

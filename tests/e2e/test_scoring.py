@@ -12,7 +12,7 @@ import pytest
 
 from modelyard_testing.servers import in_thread
 from modelyard_testing.stacks import Stack
-from tests.scoring import COLUMNS, Endpoint
+from tests.scoring import Endpoint
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 

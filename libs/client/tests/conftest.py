@@ -1,7 +1,6 @@
 """A Modelyard for the SDK and the command line to talk to: the real gateway, registry and scheduler on real servers."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
 from pydantic import SecretStr
 
 from gateway.app import build as build_gateway
@@ -29,7 +29,8 @@ from scheduler.settings import Settings as SchedulerSettings
 
 KEY = "test-key-of-at-least-thirty-two-bytes"
 TOKEN = "the-owners-token"
-OWNERS = ("registry", "scheduler", "serving")
+OWNERS = ("registry", "scheduler", "serving", "notifier", "drift_monitor")
+OTHERS = ("serving_url", "notifier_url", "drift_monitor_url")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,12 +69,16 @@ class Platform:
 
 
 def builder() -> FastAPI:
-    """The builder's one route that a submitted job needs."""
+    """The builder's one route that jobs and deployments need: an environment with `unsolvable` in it cannot be locked."""
     app = FastAPI()
 
     @app.post("/api/v1/environment-locks")
-    async def lock(request: Request) -> dict[str, str]:
-        return {"digest": sha256(await request.body()).hexdigest()}
+    async def lock(request: Request) -> JSONResponse:
+        body = await request.body()
+        if b"unsolvable" in body:
+            problem = {"status": 400, "code": "environment_unsolvable", "detail": "no version of `unsolvable` exists"}
+            return JSONResponse(problem, 400, media_type="application/problem+json")
+        return JSONResponse({"digest": sha256(body).hexdigest()})
 
     return app
 
@@ -119,54 +124,47 @@ def servers(_schemas: None, postgres_server: PostgresServer, database: str, nats
 
 
 @pytest.fixture
-def serving_url() -> str:
-    """Serving; nobody is there unless a test's module says otherwise."""
-    return "http://127.0.0.1:9"
+def registry(servers: Servers) -> Iterator[AppServer]:
+    def build() -> FastAPI:
+        owner = sha256(TOKEN.encode()).hexdigest()
+        settings = RegistrySettings(**servers.common, postgres_dsn=servers.dsn("registry"), owner_token_sha256=owner)
+        return build_registry(settings)
+
+    with app_server(build) as server:
+        yield server
 
 
 @pytest.fixture
-def platform(servers: Servers, serving_url: str) -> Iterator[Platform]:
-    common, nats_url = servers.common, str(servers.common["nats_url"])
-    with ExitStack() as stack:
-        registry = stack.enter_context(
-            app_server(
-                lambda: build_registry(
-                    RegistrySettings(
-                        **common,
-                        postgres_dsn=servers.dsn("registry"),
-                        owner_token_sha256=sha256(TOKEN.encode()).hexdigest(),
-                    )
-                )
-            )
+def locks() -> Iterator[AppServer]:
+    with app_server(builder) as server:
+        yield server
+
+
+@pytest.fixture
+def others() -> dict[str, str]:
+    """Where the gateway finds further services, by setting; nobody is there unless a test's module says otherwise."""
+    return {}
+
+
+@pytest.fixture
+def platform(servers: Servers, registry: AppServer, locks: AppServer, others: dict[str, str]) -> Iterator[Platform]:
+    scheduling = SchedulerSettings(
+        **servers.common,
+        postgres_dsn=servers.dsn("scheduler"),
+        registry_url=registry.url,
+        builder_url=locks.url,
+        order_check_s=0.5,
+    )
+    with app_server(lambda: build_scheduler(scheduling)) as scheduler:
+        entry = GatewaySettings(
+            identity_key=SecretStr(KEY),
+            nats_url=scheduling.nats_url,
+            registry_url=registry.url,
+            scheduler_url=scheduler.url,
+            **({name: "http://127.0.0.1:9" for name in OTHERS} | others),
         )
-        locks = stack.enter_context(app_server(builder))
-        scheduler = stack.enter_context(
-            app_server(
-                lambda: build_scheduler(
-                    SchedulerSettings(
-                        **common,
-                        postgres_dsn=servers.dsn("scheduler"),
-                        registry_url=registry.url,
-                        builder_url=locks.url,
-                        order_check_s=0.5,
-                    )
-                )
-            )
-        )
-        gateway = stack.enter_context(
-            app_server(
-                lambda: build_gateway(
-                    GatewaySettings(
-                        identity_key=SecretStr(KEY),
-                        nats_url=nats_url,
-                        registry_url=registry.url,
-                        scheduler_url=scheduler.url,
-                        serving_url=serving_url,
-                    )
-                )
-            )
-        )
-        yield Platform(gateway=gateway, registry=registry, scheduler=scheduler, nats_url=nats_url)
+        with app_server(lambda: build_gateway(entry)) as gateway:
+            yield Platform(gateway=gateway, registry=registry, scheduler=scheduler, nats_url=scheduling.nats_url)
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def test_a_models_life(environment: Platform, write: Write, capsys: Capture, tmp
     heading, rule, first, second = capsys.readouterr().out.splitlines()
     assert heading.split() == ["name", "version", "type", "aliases", "stage", "created", "by", "created", "at"]
     assert set(rule) == {"-", " "}
-    assert (first.split()[:2], second.split()[:4]) == (["m", "7"], ["m", "1", "custom_model", "champion"])
+    assert (first.split()[:2], second.split()[:4]) == (["m", "7"], ["m", "1", "champion", "user:owner"])
 
     assert main(["model", "download", "-n", "m", "-v", "1", "-p", "got"]) == 0
     assert (tmp_path / "got/m/clf/model.pkl").read_text() == "p"
@@ -91,12 +91,9 @@ def test_a_bad_file_says_where_and_nothing_is_stored(
         assert client.models.list() == []
 
 
-def test_what_the_service_refuses_is_told_with_its_line(environment: Platform, write: Write, capsys: Capture) -> None:
-    write(
-        {
-            "job.yml": "type: command\ncommand: echo\nenvironment:\n  image: x\ninputs:\n  data:\n    type: uri_folder\n    path: azureml:flights:1\n"
-        }
-    )
+def test_what_the_service_refuses_is_told(environment: Platform, write: Write, capsys: Capture) -> None:
+    job = "type: command\ncommand: echo\nenvironment: {image: x}\ninputs:\n  data:\n    path: azureml:flights:1\n"
+    write({"job.yml": job})
     assert main(["job", "create", "-f", "job.yml"]) == 1
     error = capsys.readouterr().err
     assert "flights" in error
@@ -118,8 +115,11 @@ def test_what_the_service_refuses_is_told_with_its_line(environment: Platform, w
     ],
 )
 def test_bad_input_is_exit_status_2_and_a_sentence(
-    environment: Platform, capsys: Capture, arguments: list[str]
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture, arguments: list[str]
 ) -> None:
+    monkeypatch.setenv("MODELYARD_URL", "http://127.0.0.1:9")  # nobody is asked
+    monkeypatch.setenv("MODELYARD_TOKEN", "t")
+    monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
     error = capsys.readouterr().err
     assert error

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from libs.client.tests.conftest import Platform
@@ -65,7 +66,12 @@ def test_words_say_what_matters() -> None:
     said = in_words("drift.detected", "s", drift)
     assert said.startswith("e/blue drifted on 500 rows: temp (normalized_wasserstein_distance 1.23 > 0.5), temp")
     assert said.endswith("and 2 more")
-    fact = {"type": "job.completed", "subject": "jobs/j", "time": "2026-11-23T12:00:05.123Z", "actor": "job:j"}
+    fact: dict[str, Any] = {
+        "type": "job.completed",
+        "subject": "jobs/j",
+        "time": "2026-11-23T12:00:05.123Z",
+        "actor": "job:j",
+    }
     facts = [
         fact | {"id": str(n), "reason": None, "data": {"job": "j", "seconds": 1.5}, "because": ["0"] if n else []}
         for n in range(2)

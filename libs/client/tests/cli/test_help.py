@@ -1,24 +1,23 @@
 import argparse
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
-from modelyard.cli import _MODULES, main
+from modelyard.cli import _COMMANDS, main
 
 
 def commands() -> list[list[str]]:
     """Every command of every group."""
-    from importlib import import_module
-
-    parser = argparse.ArgumentParser()
-    groups = parser.add_subparsers()
-    for module in _MODULES:
-        import_module(f"modelyard.cli.{module}").register(groups)
     found = []
-    for name, group in groups.choices.items():
-        verbs = [action for action in group._actions if isinstance(action, argparse._SubParsersAction)]
-        found += [[name, verb] for action in verbs for verb in action.choices] or [[name]]
+    for module, names in _COMMANDS.items():
+        groups = argparse.ArgumentParser().add_subparsers()
+        import_module(f"modelyard.cli.{module}").register(groups)
+        assert tuple(groups.choices) == names
+        for name, group in groups.choices.items():
+            verbs = [action for action in group._actions if isinstance(action, argparse._SubParsersAction)]
+            found += [[name, verb] for action in verbs for verb in action.choices] or [[name]]
     return found
 
 

@@ -49,7 +49,7 @@ def test_a_job_that_is_streamed_ends_with_its_status(environment: Platform, writ
     assert main(["job", "stream", "-n", "bad"]) == 1
     captured = capsys.readouterr()
     assert "job bad failed" in captured.err
-    assert "exit status 3" in captured.err
+    assert "exit code 3" in captured.err
     assert main(["job", "show", "-n", "bad", "--query", "[status, services.Studio.endpoint]", "-o", "json"]) == 0
     assert json.loads(capsys.readouterr().out) == ["Failed", f"{environment.url}/#jobs"]
     assert main(["job", "list", "--status", "Failed", "--query", "[].name", "-o", "tsv"]) == 0

@@ -6,7 +6,7 @@ from typing import Any
 
 from modelyard_contracts import Event
 from modelyard_contracts.builder import ModelConversionFailed, ModelConverted
-from modelyard_contracts.serving import DeploymentDeleted, DeploymentRequested
+from modelyard_contracts.serving import DeploymentDeleted, DeploymentReady, DeploymentRequested
 from modelyard_platform.database import Connection
 from modelyard_platform.subscribers import Subscribers
 from registry.usecases import follow
@@ -31,7 +31,12 @@ async def on_model_conversion_failed(tx: Connection, event: Event[ModelConversio
 
 @subscribers.on(DeploymentRequested)
 async def on_deployment_requested(tx: Connection, event: Event[DeploymentRequested]) -> None:
-    await follow.note_use(tx, event)
+    await follow.add_use(tx, event)
+
+
+@subscribers.on(DeploymentReady)
+async def on_deployment_ready(tx: Connection, event: Event[DeploymentReady]) -> None:
+    await follow.settle_use(tx, event)
 
 
 @subscribers.on(DeploymentDeleted)

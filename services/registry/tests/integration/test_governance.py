@@ -14,7 +14,13 @@ from modelyard_contracts import EventData
 from modelyard_contracts.builder import ModelConverted
 from modelyard_contracts.drift_monitor import DriftDetected
 from modelyard_contracts.scheduler import JobCompleted, JobSubmitted
-from modelyard_contracts.serving import DeploymentDeleted, DeploymentReady, DeploymentRequested, EndpointTrafficChanged
+from modelyard_contracts.serving import (
+    DeploymentDeleted,
+    DeploymentFailed,
+    DeploymentReady,
+    DeploymentRequested,
+    EndpointTrafficChanged,
+)
 from modelyard_platform import outbox
 from modelyard_platform.cause import Cause
 from modelyard_platform.database import Pool, create_pool, transaction
@@ -95,6 +101,21 @@ async def test_a_deployed_version_cannot_be_deleted(api: httpx.AsyncClient, pool
         return (await api.delete("/api/v1/models/m/versions/1")).status_code == 204
 
     await eventually(deleted)
+
+
+async def test_a_failed_update_leaves_the_live_version_guarded(api: httpx.AsyncClient, pool: Pool) -> None:
+    for _ in range(2):
+        await register_outside(api, "m")
+    deployment: dict[str, Any] = {"endpoint": "e", "deployment": "blue"}
+    await happened(pool, api, DeploymentReady(**deployment, generation=1, model="m:1"))
+    await happened(pool, api, DeploymentRequested(**deployment, generation=2, model="m:2"))
+    await happened(pool, api, DeploymentFailed(**deployment, generation=2, model="m:2", detail="init() raised"))
+
+    async def both_guarded() -> bool:
+        answers = [await api.delete(f"/api/v1/models/m/versions/{version}") for version in ("1", "2")]
+        return [answer.status_code for answer in answers] == [412, 412]
+
+    await eventually(both_guarded)
 
 
 async def test_why_is_answered_by_the_whole_chain(api: httpx.AsyncClient, pool: Pool) -> None:

@@ -17,10 +17,10 @@ from serving.clients.models import Models
 from serving.clients.ray_serve import RayServe
 from serving.clients.replicas import Replicas
 from serving.clients.routes import Routes
-from serving.controller import Controller
 from serving.domain.plan import Defaults
 from serving.settings import Settings
 from serving.usecases.parts import Parts
+from serving.workers import Controller
 
 
 def build(settings: Settings) -> FastAPI:

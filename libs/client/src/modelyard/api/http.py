@@ -141,7 +141,7 @@ class Http:
                 raise problem
             if not told and now - began > _TELL_AFTER_S:
                 told = True
-                log.warning("%s; trying for %g s", problem.detail, self.retry_s)
+                log.warning("%s (trying for %g s)", problem.detail, self.retry_s)
             time.sleep(delay * random.uniform(0.7, 1.0))  # noqa: S311 - spreads clients, hides nothing
             delay = min(2 * delay, _LONGEST_DELAY_S)
 

@@ -89,6 +89,6 @@ def follow(
         if now > failing_since + http.retry_s:
             raise problem
         if failures == len(_DELAYS_S):
-            log.warning("%s; trying for %g s", problem.detail, http.retry_s)
+            log.warning("%s (trying for %g s)", problem.detail, http.retry_s)
         time.sleep(_DELAYS_S[min(failures, len(_DELAYS_S) - 1)] * random.uniform(0.7, 1.0))  # noqa: S311 - spreads clients
         failures += 1

@@ -9,7 +9,18 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
-_MODULES: Final = ("stack", "assets", "jobs", "endpoints", "deployments", "automation", "events", "governance", "apply")
+_COMMANDS: Final = {
+    "stack": ("up", "down", "status", "logs"),
+    "assets": ("model", "data", "environment", "component"),
+    "jobs": ("job",),
+    "endpoints": ("online-endpoint",),
+    "deployments": ("online-deployment",),
+    "automation": ("schedule", "trigger", "monitor", "subscription"),
+    "events": ("event", "why"),
+    "governance": ("promotion", "token", "dead-letter"),
+    "apply": ("apply",),
+}
+"""The modules and what they register. Only what was asked for is imported."""
 _INTERRUPTED: Final = 130
 _EXAMPLE: Final = """example:
   modelyard up --detach
@@ -27,9 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         allow_abbrev=True,
     )
     groups = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in _MODULES:
-        import_module(f"{__name__}.{name}").register(groups)
-    options = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    owners = [module for module, names in _COMMANDS.items() if given and given[0] in names]
+    for module in owners or _COMMANDS:
+        import_module(f"{__name__}.{module}").register(groups)
+    options = parser.parse_args(given)
     told = _tell()
     try:
         return int(options.run(options))

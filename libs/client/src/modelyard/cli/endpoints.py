@@ -84,7 +84,9 @@ def list_(client: Client, options: argparse.Namespace) -> Any:
 
 
 def update(client: Client, options: argparse.Namespace) -> Any:
-    """Split the traffic, or change the endpoint itself with --file."""
+    """Split the traffic, or change the endpoint itself with --file or --set."""
+    traffic = None if options.traffic is None else percentages("--traffic", options.traffic)
+    mirror = None if options.mirror_traffic is None else percentages("--mirror-traffic", options.mirror_traffic)
     if options.file is not None:
         prepared = client.specs.prepare(options.file, "online-endpoint", flags.overrides(options, name=options.name))
         found = client.endpoints.put(prepared)
@@ -92,14 +94,13 @@ def update(client: Client, options: argparse.Namespace) -> Any:
         raise CommandError("give --name or --file", status=2)
     elif options.set:
         found = client.endpoints.put(_changed(client, options))
-    elif options.traffic is None and options.mirror_traffic is None:
+    elif traffic is None and mirror is None:
         raise CommandError("nothing to change: give --traffic, --set or --file", status=2)
     else:
         found = client.endpoints.get(options.name)
-    if options.traffic is None and options.mirror_traffic is None:
+    if traffic is None and mirror is None:
         return found
-    traffic = found["traffic"] if options.traffic is None else percentages("--traffic", options.traffic)
-    return client.endpoints.set_traffic(found["name"], traffic, percentages("--mirror-traffic", options.mirror_traffic))
+    return client.endpoints.set_traffic(found["name"], found["traffic"] if traffic is None else traffic, mirror)
 
 
 def delete(client: Client, options: argparse.Namespace) -> None:
@@ -125,10 +126,10 @@ def regenerate_keys(client: Client, options: argparse.Namespace) -> Any:
     return client.endpoints.regenerate_key(options.name, options.key_type)
 
 
-def percentages(flag: str, text: str | None) -> dict[str, int]:
+def percentages(flag: str, text: str) -> dict[str, int]:
     """`blue=90 green=10` (or with commas). Raises CommandError."""
     found = {}
-    for part in (text or "").replace(",", " ").split():
+    for part in text.replace(",", " ").split():
         name, _, percent = part.partition("=")
         if not name or not percent.isascii() or not percent.isdecimal() or name in found:
             raise CommandError(f'{flag} "{text}": {part} is no share, as in "blue=90 green=10"', status=2)

@@ -163,9 +163,11 @@ def count(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from modelyard.cli.output import show
+    from modelyard.cli.output import check, show
     from modelyard.client import Client
 
+    if options.query:
+        check(options.query)
     ignored = [name for name, value in vars(options).items() if name.startswith("ignored_") and value]
     if ignored:
         flags = ", ".join(f"--{name.removeprefix('ignored_')}" for name in ignored)

@@ -62,12 +62,22 @@ def _rows(document: Any) -> list[Any]:
     return document if isinstance(document, list) else [document]
 
 
+def check(query: str) -> None:
+    """Raise CommandError for a `--query` that is no JMESPath, before anything is done."""
+    import jmespath
+
+    try:
+        jmespath.compile(query)
+    except jmespath.exceptions.JMESPathError as error:
+        raise CommandError(f"--query {query}: {str(error).splitlines()[0]}", status=2) from None
+
+
 def _pick(document: Any, query: str) -> Any:
     import jmespath
 
     try:
         return jmespath.search(query, document)
-    except jmespath.exceptions.JMESPathError as error:
+    except jmespath.exceptions.JMESPathError as error:  # a function that does not fit what is there
         raise CommandError(f"--query {query}: {str(error).splitlines()[0]}", status=2) from None
 
 

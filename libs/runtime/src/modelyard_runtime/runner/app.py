@@ -63,7 +63,8 @@ async def close(client: Client) -> None:
     """The connection, with what is still to be sent."""
     if client.is_connected:
         with suppress(TimeoutError):
-            await asyncio.wait_for(client.drain(), 5)
+            async with asyncio.timeout(5):
+                await client.drain()
 
 
 async def _on_error(error: Exception) -> None:

@@ -109,7 +109,8 @@ async def run(
     finally:
         canceler.cancel()
         try:  # closes standard input, at which the host ends whatever is left
-            _, said = await asyncio.wait_for(host.communicate(), _HOST_ENDS_S)
+            async with asyncio.timeout(_HOST_ENDS_S):
+                _, said = await host.communicate()
         except TimeoutError:
             host.kill()
             said = b"it did not end"

@@ -151,7 +151,8 @@ async def _ship(lines: StepLog, client: Client, order: StepOrder, stop: asyncio.
         if last_round:
             return
         with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), EVERY_S)
+            async with asyncio.timeout(EVERY_S):
+                await stop.wait()
         lines.complete()
 
 

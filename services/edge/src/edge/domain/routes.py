@@ -31,7 +31,7 @@ class _Frozen(BaseModel):
 
 class Endpoint(_Frozen):
     """An endpoint: its traffic in percent by deployment, the sha256 of its keys, and its bounds (bytes,
-    milliseconds)."""
+    milliseconds). `generations` says which generation of each deployment is live; without it all of them are."""
 
     name: Name
     traffic: dict[Name, Annotated[float, Field(ge=0, le=100)]]
@@ -40,6 +40,7 @@ class Endpoint(_Frozen):
     max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1)
     timeout_ms: int = Field(default=5_000, ge=1)
     revision: int = 0
+    generations: dict[Name, int] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -117,8 +118,16 @@ class RouteTable:
         }
 
     def of(self, endpoint: str, deployment: str) -> list[tuple[str, Replica]]:
-        """A deployment's replicas by id, in a stable order."""
-        return sorted((key[2], replica) for key, replica in self.replicas.items() if key[:2] == (endpoint, deployment))
+        """A deployment's live replicas by id, in a stable order.
+
+        A replica of a newer generation announces itself before serving has found it good: it takes no requests until then.
+        """
+        live = self.endpoints[endpoint].generations if endpoint in self.endpoints else None
+        return sorted(
+            (key[2], replica)
+            for key, replica in self.replicas.items()
+            if key[:2] == (endpoint, deployment) and (live is None or replica.generation == live.get(deployment))
+        )
 
     def dump(self) -> dict[str, Any]:
         """The table as JSON takes it: `{bucket key: entry}`."""

@@ -228,9 +228,8 @@ async def users_of(tx: Connection, workspace: str, found: AssetVersion) -> list[
     return [row["used_by"] for row in await tx.fetch(_USERS, workspace, found.kind, found.name, found.version)]
 
 
-async def set_use(tx: Connection, workspace: str, kind: AssetKind, name: str, version: str, used_by: str) -> None:
-    """`used_by` stands on this version, and no longer on another."""
-    await tx.execute(_DROP_USES, workspace, used_by)
+async def add_use(tx: Connection, workspace: str, kind: AssetKind, name: str, version: str, used_by: str) -> None:
+    """`used_by` stands on this version."""
     await tx.execute(_ADD_USE, workspace, kind, name, version, used_by)
 
 

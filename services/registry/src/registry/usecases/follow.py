@@ -6,7 +6,7 @@ from typing import Any
 
 from modelyard_contracts import Event
 from modelyard_contracts.builder import ModelConversionFailed, ModelConverted
-from modelyard_contracts.serving import DeploymentDeleted, DeploymentRequested
+from modelyard_contracts.serving import DeploymentDeleted, DeploymentReady, DeploymentRequested
 from modelyard_platform.database import Connection
 from registry.domain import fact_of
 from registry.store import assets, facts
@@ -31,11 +31,19 @@ async def keep_conversion_failure(tx: Connection, event: Event[ModelConversionFa
     await assets.set_conversion(tx, event.workspace, event.data.name, event.data.version, failed)
 
 
-async def note_use(tx: Connection, event: Event[DeploymentRequested]) -> None:
-    """A deployment stands on a model version: it may not be deleted."""
+async def add_use(tx: Connection, event: Event[DeploymentRequested]) -> None:
+    """A deployment is to stand on a model version; until that is ready, it stands on the former one too."""
     if event.data.model:
         name, _, version = event.data.model.rpartition(":")
-        await assets.set_use(tx, event.workspace, "models", name, version, event.subject)
+        await assets.add_use(tx, event.workspace, "models", name, version, event.subject)
+
+
+async def settle_use(tx: Connection, event: Event[DeploymentReady]) -> None:
+    """A deployment stands on this version, and on no other any more."""
+    if event.data.model:
+        name, _, version = event.data.model.rpartition(":")
+        await assets.drop_uses(tx, event.workspace, event.subject)
+        await assets.add_use(tx, event.workspace, "models", name, version, event.subject)
 
 
 async def drop_use(tx: Connection, event: Event[DeploymentDeleted]) -> None:

@@ -53,5 +53,6 @@ class Bell:
         """Until the bell rings for `worker`, at most `timeout_s`."""
         event = self._rung[worker]
         with suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):  # not wait_for: it may swallow a cancellation (Python 3.11)
+                await event.wait()
         event.clear()

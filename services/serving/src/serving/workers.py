@@ -89,7 +89,8 @@ class Controller:
                 if work not in self._tasks:
                     self._tasks[work] = asyncio.create_task(self._settle(deployment))
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), POLL_S)
+                async with asyncio.timeout(POLL_S):  # not wait_for: it may swallow a cancellation (Python 3.11)
+                    await self._wake.wait()
 
     async def _settle(self, deployment: Deployment) -> None:
         surprises = waits = 0
