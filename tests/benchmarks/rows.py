@@ -55,7 +55,7 @@ def less_than_the_peer(name: str, value: float, unit: str, *, peer: str, peer_va
 def write(rows: Sequence[Row], file: Path) -> None:
     """Store the rows of one run as a JSON list."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
+    file.write_text(json.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def table(rows: Sequence[Row]) -> str:

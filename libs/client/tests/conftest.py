@@ -156,12 +156,13 @@ def platform(servers: Servers, registry: AppServer, locks: AppServer, others: di
         order_check_s=0.5,
     )
     with app_server(lambda: build_scheduler(scheduling)) as scheduler:
+        where: dict[str, Any] = dict.fromkeys(OTHERS, "http://127.0.0.1:9") | others
         entry = GatewaySettings(
+            **where,
             identity_key=SecretStr(KEY),
             nats_url=scheduling.nats_url,
             registry_url=registry.url,
             scheduler_url=scheduler.url,
-            **({name: "http://127.0.0.1:9" for name in OTHERS} | others),
         )
         with app_server(lambda: build_gateway(entry)) as gateway:
             yield Platform(gateway=gateway, registry=registry, scheduler=scheduler, nats_url=scheduling.nats_url)

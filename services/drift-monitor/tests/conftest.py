@@ -18,7 +18,7 @@ from modelyard_platform import identity
 from modelyard_platform.cause import Identity
 from modelyard_platform.objects import ObjectStore
 from modelyard_profiles import TableProfile
-from modelyard_testing.apps import served
+from modelyard_testing.apps import app_server
 from modelyard_testing.plugin import Bucket
 
 KEY = "test-key-of-at-least-thirty-two-bytes"
@@ -66,8 +66,8 @@ async def api(database: str, nats_url: str, bucket: Bucket) -> AsyncIterator[htt
     async def version(version: str) -> dict[str, Any]:
         return {"name": "flights", "version": version, "profile": profiles[version]}
 
-    async with served(registry) as url:
-        app = build(settings.model_copy(update={"registry_url": url}))
+    with app_server(lambda: registry) as running:
+        app = build(settings.model_copy(update={"registry_url": running.url}))
         async with app.router.lifespan_context(app):
             who = Identity(actor="user:ada", role="contributor")
             headers = {"Authorization": f"Bearer {identity.sign(KEY, who, issuer='test')}"}

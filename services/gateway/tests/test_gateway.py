@@ -14,7 +14,7 @@ from gateway.app import build as build_gateway
 from gateway.settings import Settings
 from modelyard_platform import identity
 from modelyard_platform.cause import Identity
-from modelyard_testing.apps import served
+from modelyard_testing.apps import app_server
 from modelyard_testing.conditions import eventually
 from modelyard_testing.plugin import Bucket
 from registry.app import build as build_registry
@@ -44,17 +44,18 @@ async def gateway(database: str, nats_url: str, bucket: Bucket) -> AsyncIterator
             owner_token_sha256=sha256(TOKEN.encode()).hexdigest(),
         )
     )
-    async with served(registry) as registry_url:
+    with app_server(lambda: registry) as running_registry:
         dead = "http://127.0.0.1:9"
         settings = Settings(
             identity_key=SecretStr(KEY),
             nats_url=nats_url,
-            registry_url=registry_url,
+            registry_url=running_registry.url,
             scheduler_url=dead,
             serving_url=dead,
         )
-        async with served(build_gateway(settings)) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
-            yield client
+        with app_server(lambda: build_gateway(settings)) as running:
+            async with httpx.AsyncClient(base_url=running.url, timeout=20) as client:
+                yield client
 
 
 async def test_only_who_is_known_comes_in(gateway: httpx.AsyncClient) -> None:

@@ -27,7 +27,7 @@ class AppServer:
         """Build the application anew and answer once it has started. Raises RuntimeError when it does not start."""
         config = uvicorn.Config(self._build(), log_config=None, access_log=False, timeout_graceful_shutdown=1)
         server = self._server = uvicorn.Server(config)
-        thread = self._thread = threading.Thread(target=server.run, args=([self._listener.dup()],), daemon=True)
+        thread = self._thread = threading.Thread(target=self._run, args=(server,), daemon=True)
         thread.start()
         waited = threading.Event()
         for _ in range(int(_START_S / 0.01)):
@@ -38,13 +38,18 @@ class AppServer:
             waited.wait(0.01)
         raise RuntimeError("the application did not start")
 
+    def _run(self, server: uvicorn.Server) -> None:
+        with self._listener.dup() as listener:
+            server.run([listener])
+
     def stop(self) -> None:
         """End the application. Connections that come now wait, and are refused only by their own time-outs."""
         if self._server is None or self._thread is None:
             return
         self._server.should_exit = True
         self._thread.join(_STOP_S)
-        assert not self._thread.is_alive(), "the application did not stop"
+        if self._thread.is_alive():
+            raise RuntimeError("the application did not stop")
         self._server = self._thread = None
 
     def close(self) -> None:
