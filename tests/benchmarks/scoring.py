@@ -26,7 +26,7 @@ _WARM_UP_S: Final = 0.5
 _HEADROOM: Final = 1.2
 
 
-_LATENCIES: Final[dict[str, Callable[["Side"], float]]] = {
+_LATENCIES: Final[dict[str, Callable[[Side], float]]] = {
     "score_p50_us_at_1": lambda side: median(one.p50_us for one in side.alone),
     "score_p99_us_at_1": lambda side: median(one.p99_us for one in side.alone),
     "score_p99_us_at_32": lambda side: median(one.p99_us for one in side.many),

@@ -77,6 +77,9 @@ async def keep_rows(pool: Pool, subject: str, headers: dict[str, str], data: byt
     if len(parts) != 4:
         raise InvalidError(f"{subject} is not inference.<workspace>.<endpoint>.<deployment>")
     _, workspace, endpoint, deployment = parts
+    async with transaction(pool) as tx:
+        if not await store.monitors_of(tx, workspace, endpoint, deployment):
+            return  # nobody watches: the rows are not even read
     batch = await asyncio.to_thread(read_batch, data, headers.get("model"))
     message_id = uuid5(NAMESPACE_URL, headers.get("Nats-Msg-Id") or subject + str(hash(data)))
     async with transaction(pool) as tx:
