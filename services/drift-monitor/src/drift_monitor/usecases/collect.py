@@ -46,19 +46,25 @@ async def work(pool: Pool, jetstream: JetStreamContext) -> None:
                     ack_policy=AckPolicy.EXPLICIT, ack_wait=60, max_deliver=-1, deliver_policy=DeliverPolicy.ALL
                 ),
             )
-            while True:
-                try:
-                    messages = await subscription.fetch(_FETCH, timeout=_WAIT_S)
-                except TimeoutError:
-                    await jetstream.consumer_info(
-                        STREAM, DURABLE
-                    )  # raises when it is gone: a pull alone would stay silent
-                    continue
-                for message in messages:
-                    await _take(pool, jetstream, message)
+            try:
+                while True:
+                    await _take_next(pool, jetstream, subscription)
+            finally:
+                # nats-py does not count what `fetch` passed over as done: draining the connection would wait for it in vain.
+                await subscription.unsubscribe()
         except (NatsError, OSError) as error:
             log.warning("scored rows wait", extra={"error": repr(error)})
             await asyncio.sleep(_AGAIN_S)
+
+
+async def _take_next(pool: Pool, jetstream: JetStreamContext, subscription: JetStreamContext.PullSubscription) -> None:
+    try:
+        messages = await subscription.fetch(_FETCH, timeout=_WAIT_S)
+    except TimeoutError:
+        await jetstream.consumer_info(STREAM, DURABLE)  # raises when it is gone: a pull alone would stay silent
+        return
+    for message in messages:
+        await _take(pool, jetstream, message)
 
 
 async def _take(pool: Pool, jetstream: JetStreamContext, message: Msg) -> None:
