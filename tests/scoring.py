@@ -33,9 +33,17 @@ class Endpoint:
         """Any body, with the key."""
         return self._http.post(self.uri, content=content, headers=self.authorized | headers)
 
-    def score(self, *rows: Sequence[object]) -> httpx.Response:
-        """Rows of the columns `a` and `b`."""
-        return self.post(json.dumps({"input_data": {"columns": COLUMNS, "data": rows}}))
+    def score(self, *rows: Sequence[object], deployment: str | None = None) -> httpx.Response:
+        """Rows of the columns `a` and `b`; `deployment` asks one in particular."""
+        body = json.dumps({"input_data": {"columns": COLUMNS, "data": rows}})
+        return self.post(body, **({"azureml-model-deployment": deployment} if deployment else {}))
+
+    def answers(self, deployment: str | None = None) -> bool:
+        """Whether it scores now."""
+        try:
+            return self.score((1, 2), deployment=deployment).is_success
+        except httpx.HTTPError:
+            return False
 
 
 class Load:

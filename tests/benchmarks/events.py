@@ -95,10 +95,14 @@ async def _commit(pool: Pool, seconds: int) -> tuple[Times, float]:
             committed[str(event.id)] = time.monotonic()
 
     began = time.monotonic()
-    async with asyncio.TaskGroup() as group:
-        for number in range(seconds * _PER_SECOND):
-            await asyncio.sleep(began + number / _PER_SECOND - time.monotonic())
-            group.create_task(commit(number))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for number in range(seconds * _PER_SECOND):
+                await asyncio.sleep(began + number / _PER_SECOND - time.monotonic())
+                group.create_task(commit(number))
+    except ExceptionGroup as failed:
+        reason = f"the database does not take {_PER_SECOND} commits/s: {failed.exceptions[0]!r}"
+        raise EventsLostError(reason) from failed
     took_s = time.monotonic() - began
     return committed, len(committed) / took_s
 

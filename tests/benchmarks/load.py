@@ -30,6 +30,7 @@ _MOST_PER_SECOND: Final = 250_000
 """More than this machine's generator can make; it sizes the array of latencies."""
 _GRACE_S: Final = 10.0
 _ROOT: Final = Path(__file__).parents[2]
+_OK: Final = b"http/1.1 200 "
 _LENGTH: Final = b"content-length:"
 _SHOWN: Final = 500
 
@@ -187,11 +188,11 @@ class _Client(asyncio.Protocol):
             return
         head = data[:head_end].lower()
         at = head.find(_LENGTH)
-        if at < 0 or head[9:12] != b"200":
+        if at < 0 or not head.startswith(_OK):
             self._tally.fail(f"not an answer to count: {data[:_SHOWN]!r}")
             return
         line_end = head.find(b"\r\n", at)
-        missing = head_end + 4 + int(head[at + 15 : line_end if line_end > 0 else head_end]) - len(data)
+        missing = head_end + 4 + int(head[at + len(_LENGTH) : line_end if line_end > 0 else head_end]) - len(data)
         if missing:
             self._partial = data
             if missing < 0:

@@ -190,6 +190,8 @@ def test_everything_is_killed_in_turn(stack: Stack, client: Client, tmp_path: Pa
     assert len({event["id"] for event in streamed}) == len(streamed)
     finished = in_thread(events_in_stream(stack.document()["nats"], "modelyard.default.job.completed"))
     assert [event["data"]["job"] for event in finished].count(job) == 1
+    steps = in_thread(events_in_stream(stack.document()["nats"], "modelyard.default.step.completed"))
+    assert [event["data"]["step"] for event in steps if event["data"]["job"] == job] == ["first", "second", "third"]
 
     # Nothing that came by NATS was given up, and everything runs.
     assert client.dead_letters.list() == []

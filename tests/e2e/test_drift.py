@@ -55,9 +55,11 @@ class Receiver:
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
+def receiver(client: Client) -> Iterator[Receiver]:
     receiver = Receiver()
     yield receiver
+    for named, name in ((client.monitors, "sum-drift"), (client.triggers, "retrain"), (client.subscriptions, "hook")):
+        named.delete(name)
     receiver.close()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 
 from modelyard import Client
@@ -30,13 +29,7 @@ def test_a_second_up_finds_everything(stack: Stack, client: Client, sums: Endpoi
     assert client.models.get("sum", "1")["name"] == "sum"
     assert events <= {event["id"] for event in client.events.list(limit=None)}
 
-    def answers() -> bool:
-        try:
-            return sums.score((1, 2)).status_code == httpx.codes.OK
-        except httpx.HTTPError:
-            return False
-
-    eventually(answers, 90)
+    eventually(sums.answers, 90)
     assert sums.score((1, 2)).json() == [3.0]
     assert client.endpoints.get(sums.name)["traffic"] == {"blue": 100}
     again = client.jobs.wait(client.jobs.create(spec)["name"], timeout_s=60)

@@ -93,6 +93,19 @@ async def test_a_change_carries_its_cause(gateway: httpx.AsyncClient) -> None:
     assert (event["actor"], event["reason"], event["causation_id"]) == ("user:owner", "trained elsewhere", "e-1")
 
 
+async def test_a_reason_may_be_in_any_language(gateway: httpx.AsyncClient) -> None:
+    reason = "verspätete Flüge"
+    body = {"spec": {"name": "m", "path": "https://example.com/m"}}
+    headers = [(b"authorization", OWNER["Authorization"].encode()), (b"modelyard-reason", reason.encode())]
+    assert (await gateway.post("/api/v1/models", json=body, headers=headers)).status_code == 201
+
+    async def logged() -> list[str]:
+        answer = await gateway.get("/api/v1/events", params={"type": "model.registered"}, headers=OWNER)
+        return [event["reason"] for event in answer.json()["items"]]
+
+    assert await eventually(logged) == [reason]
+
+
 async def test_a_service_that_is_down_is_a_503_and_an_unknown_path_a_404(gateway: httpx.AsyncClient) -> None:
     down = await gateway.get("/api/v1/jobs", headers=OWNER)
     assert down.status_code == 503

@@ -50,9 +50,9 @@ class Client:
         found_url, found_token = _where(url, token)
         headers = {}
         if reason:
-            headers[REASON_HEADER] = _header(reason)
+            headers[REASON_HEADER] = " ".join(reason.split())
         if because:
-            headers[CAUSATION_HEADER] = _header(because)
+            headers[CAUSATION_HEADER] = because.strip()
         self._http = Http(found_url, found_token, headers=headers, retry_s=retry_s)
         self.specs = Specs(self._http)
         self.models = Assets(self._http, self.specs, "models")
@@ -122,8 +122,3 @@ def _stack() -> dict[str, Any]:
     raise NotConfiguredError(
         f"no Modelyard runs on {home}: start one with `modelyard up`, or set MODELYARD_URL and MODELYARD_TOKEN"
     )
-
-
-def _header(text: str) -> str:
-    """One line of ASCII: all that a header may hold."""
-    return " ".join(text.split()).encode("ascii", "backslashreplace").decode()

@@ -59,6 +59,7 @@ def test_a_subscriptions_life(environment: Platform, write: Write, capsys: Captu
     assert capsys.readouterr().out == "[]\n"
     assert main(["subscription", "delete", "-n", "hook", "--yes"]) == 0
     assert main(["subscription", "show", "-n", "hook"]) == 1
+    assert "there are no subscriptions yet" in capsys.readouterr().err
     write({"bad.yml": "type: webhook\nname: hook\nurl: example.com\nevents: [drift]\n"})
     assert main(["subscription", "create", "-f", "bad.yml"]) == 2
     assert {line.split(": ")[1] for line in capsys.readouterr().err.splitlines()} == {"url", "events[0]"}

@@ -75,7 +75,7 @@ def test_code_leaves_out_what_its_ignore_file_names(client: Client, write: Write
 
 
 def test_a_folder_of_many_files_comes_back_as_it_was(client: Client, write: Write, tmp_path: Path) -> None:
-    names = {f"in/{index % 7}/{index}.txt": str(index) for index in range(1203)}
+    names = {f"in/{index % 7}/{index}.txt": str(index) for index in range(70)}
     write(names)
     client.data.create(write({"data.yml": "name: many\npath: in\n"}))
     target = client.data.download("many", target=tmp_path / "out")
@@ -91,6 +91,11 @@ def test_a_folder_of_many_files_comes_back_as_it_was(client: Client, write: Writ
     assert [path.read_text() for path in changed] == ["0", "1"]
     assert untouched.stat().st_mtime_ns == before
     assert not list(target.rglob(".part-*"))
+
+
+def test_more_digests_than_one_question_holds(client: Client) -> None:
+    digests = [f"{index:064x}" for index in range(1203)]
+    assert client.specs.trees._missing(digests) == set(digests)
 
 
 def test_a_download_stays_in_its_folder(client: Client, write: Write, tmp_path: Path) -> None:

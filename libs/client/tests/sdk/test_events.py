@@ -30,7 +30,7 @@ def test_a_change_tells_who_why_and_because_of_what(platform: Platform, client: 
     event = client.events.list(type="model.registered", limit=1)[0]
     assert (event["actor"], event["reason"], event["causation_id"]) == (
         "user:owner",
-        "trained \\xe9lsewhere",
+        "trained élsewhere",
         first["id"],
     )
     chain = client.why("model", "m:2")["chain"]

@@ -62,11 +62,19 @@ def cause_of_request(identity: Identity, headers: Mapping[str, str], traceparent
     return Cause(
         actor=identity.actor,
         workspace=identity.workspace,
-        reason=headers.get(REASON_HEADER),
+        reason=_utf8(headers.get(REASON_HEADER)),
         correlation_id=headers.get(CORRELATION_HEADER) or uuid4().hex,
         causation_id=headers.get(CAUSATION_HEADER),
         traceparent=traceparent,
     )
+
+
+def _utf8(value: str | None) -> str | None:
+    """Header bytes reach us read as Latin-1; a reason is sent as UTF-8."""
+    try:
+        return value.encode("latin-1").decode() if value is not None else None
+    except UnicodeError:
+        return value
 
 
 def cause_of_event(service: str, event: Event[Any]) -> Cause:

@@ -57,6 +57,7 @@ class ServiceClient:
             headers |= cause.headers()
         if idempotency_key:
             headers["Idempotency-Key"] = idempotency_key
+        encoded = [(name.encode(), value.encode()) for name, value in headers.items()]  # a reason need not be ASCII
         repeatable = method in _SAFE or idempotency_key is not None
         for delay in (*_DELAYS_S, None):
             try:
@@ -65,7 +66,7 @@ class ServiceClient:
                     path,
                     json=body,
                     params=params,
-                    headers=headers,
+                    headers=encoded,
                     timeout=timeout_s or httpx.USE_CLIENT_DEFAULT,
                 )
             except httpx.TransportError as error:

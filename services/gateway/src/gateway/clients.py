@@ -71,8 +71,11 @@ class Upstreams:
         body: AsyncIterator[bytes] | bytes | None = None,
     ) -> httpx.Response:
         """The service's answer, its body not yet read. Raises UnavailableError when it does not answer."""
-        passed = {name: value for name, value in (headers or {}).items() if name.lower() in _PASS_IN}
-        passed["authorization"] = f"Bearer {identity.sign(self._key, who, issuer='gateway')}"
+        # As bytes: a header may hold what is not ASCII.
+        passed = [
+            (name, value) for name, value in (headers.raw if headers else []) if name.decode().lower() in _PASS_IN
+        ]
+        passed.append((b"authorization", f"Bearer {identity.sign(self._key, who, issuer='gateway')}".encode()))
         url = httpx.URL(self._urls[owner]).copy_with(path=path, query=query)
         request = self._http.build_request(method, url, headers=passed, content=body)
         try:

@@ -60,7 +60,9 @@ async def test_a_promotion_is_decided_by_its_criterion(api: httpx.AsyncClient) -
         "criterion": "candidate.auc > champion.auc",
         "evidence": {"candidate": {"auc": 0.8}, "champion": {"auc": 0.7}, "rows": 1000},
     }
-    approved = await api.post("/api/v1/promotions", json=request)
+    once = {"Idempotency-Key": "p-1"}
+    approved = await api.post("/api/v1/promotions", json=request, headers=once)
+    assert (await api.post("/api/v1/promotions", json=request, headers=once)).json() == approved.json()
     assert approved.status_code == 201
     assert (approved.json()["status"], approved.json()["champion"]) == ("approved", "1")
 

@@ -46,10 +46,11 @@ class Http:
     ) -> None:
         self.url = url.rstrip("/")
         self.retry_s = retry_s
+        sent = {**(headers or {}), "Authorization": f"Bearer {token}"}  # as UTF-8: a reason need not be ASCII
         try:
             self._http = httpx.Client(
                 base_url=self.url,
-                headers={**(headers or {}), "Authorization": f"Bearer {token}"},
+                headers=[(name.encode(), value.encode()) for name, value in sent.items()],
                 timeout=_TIMEOUT,
                 limits=httpx.Limits(max_connections=16),
                 trust_env=not is_loopback(self.url),  # a proxy cannot reach this machine's own stack

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -51,7 +52,8 @@ async def work(pool: Pool, jetstream: JetStreamContext) -> None:
                     await _take_next(pool, jetstream, subscription)
             finally:
                 # nats-py does not count what `fetch` passed over as done: draining the connection would wait for it in vain.
-                await subscription.unsubscribe()
+                with suppress(NatsError):
+                    await subscription.unsubscribe()
         except (NatsError, OSError) as error:
             log.warning("scored rows wait", extra={"error": repr(error)})
             await asyncio.sleep(_AGAIN_S)

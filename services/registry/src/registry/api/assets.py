@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Query
 
 from modelyard_contracts.registry import AssetKind
 from modelyard_platform.http import Contributor, Reader
-from registry.api.parts import Limit, Tags, Wired, read_cursor
+from registry.api.parts import IdempotencyKey, Limit, Tags, Wired, read_cursor
 from registry.domain import KINDS
 from registry.schemas import AliasTarget, FilePage, MetadataChange, RegisterRequest, Version, VersionPage
 from registry.usecases import assets
 from registry.usecases.specs import read_spec
-
-IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 
 
 def routers() -> list[APIRouter]:

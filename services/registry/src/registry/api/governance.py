@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from modelyard_platform.http import Contributor, Owner, Reader, Service
-from registry.api.parts import Limit, Wired, read_cursor
+from registry.api.parts import IdempotencyKey, Limit, Wired, read_cursor
 from registry.schemas import (
     EventPage,
     Explanation,
@@ -27,7 +27,9 @@ internal = APIRouter(prefix="/internal/v1", include_in_schema=False)
 
 
 @router.post("/promotions", status_code=201, response_model=Promotion, tags=["promotions"])
-async def request_promotion(body: PromotionRequest, parts: Wired, caller: Contributor) -> Any:
+async def request_promotion(
+    body: PromotionRequest, parts: Wired, caller: Contributor, key: IdempotencyKey = None
+) -> Any:
     """Judge a candidate against the champion by a stated criterion."""
     return await promotions.request_promotion(
         parts.pool,
@@ -36,6 +38,7 @@ async def request_promotion(body: PromotionRequest, parts: Wired, caller: Contri
         candidate=body.candidate,
         criterion=body.criterion,
         evidence=body.evidence,
+        key=key,
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Header, Query, Request
 
+from modelyard_platform import idempotency
 from modelyard_platform.database import Pool
 from modelyard_platform.objects import ObjectStore
 from registry.clients import Scheduler
@@ -30,6 +31,7 @@ def _parts(request: Request) -> Parts:
 
 
 Wired = Annotated[Parts, Depends(_parts)]
+IdempotencyKey = Annotated[str | None, Header(alias=idempotency.HEADER, max_length=200)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from modelyard_contracts.registry import PromotionApproved, PromotionRejected, PromotionRequested
-from modelyard_platform import outbox
+from modelyard_platform import idempotency, outbox
 from modelyard_platform.cause import Cause
 from modelyard_platform.database import Pool, transaction
 from registry import domain
@@ -17,14 +17,17 @@ CHAMPION: Final = "champion"
 
 
 async def request_promotion(
-    pool: Pool, cause: Cause, *, model: str, candidate: str, criterion: str, evidence: dict[str, Any]
+    pool: Pool, cause: Cause, *, model: str, candidate: str, criterion: str, evidence: dict[str, Any], key: str | None
 ) -> dict[str, Any]:
     """Judge `candidate` against the version called `champion`. Approval does not deploy: it says that it may take the champion's place.
 
     `evidence` holds `candidate` and `champion`, each a mapping of metrics measured on the same rows, and whatever else explains them.
     Raises AssetNotFoundError for a missing version and InvalidError for a criterion that cannot be judged.
     """
+    request = {"model": model, "candidate": candidate, "criterion": criterion, "evidence": evidence}
     async with transaction(pool) as tx:
+        if (done := await idempotency.answered(tx, cause, key, request)) is not None:
+            return done
         found = await find(tx, cause.workspace, "models", model, candidate)
         champion = await assets.require_label(tx, cause.workspace, "models", model, CHAMPION)
         decision = domain.decide_promotion(criterion, evidence.get("candidate", {}), evidence.get("champion", {}))
@@ -43,7 +46,7 @@ async def request_promotion(
             await outbox.add(tx, SOURCE, PromotionApproved(**common), because)
         else:
             await outbox.add(tx, SOURCE, PromotionRejected(**common, detail=decision.detail), because)
-        return await promotions.insert_promotion(
+        answer = await promotions.insert_promotion(
             tx,
             cause.workspace,
             id_=promotion,
@@ -56,3 +59,5 @@ async def request_promotion(
             detail=decision.detail,
             decided_by=cause.actor,
         )
+        await idempotency.remember(tx, cause, key, request, answer)
+        return answer
