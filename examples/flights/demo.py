@@ -323,7 +323,7 @@ def run_demo(chat: Chat) -> None:
             "the chain",
             lambda: chain_with({"drift.detected", "job.submitted", "model.registered", "promotion.approved"}),
         )
-        print(modelyard("why", f"endpoint/{ENDPOINT}", "-o", "table"), flush=True)
+        print(modelyard("why", f"endpoint/{ENDPOINT}"), flush=True)
         check(
             why["chain"][-1]["type"] == "endpoint.traffic_changed",
             f"{len(why['chain'])} facts, from the data's drift to the traffic",

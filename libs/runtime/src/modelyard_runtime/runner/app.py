@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Final
 
 from fastapi import FastAPI
 from nats.aio.client import Client
@@ -20,6 +21,8 @@ from modelyard_runtime.runner.settings import RunnerSettings
 from modelyard_runtime.runner.task import CONTROL
 
 log = logging.getLogger(__name__)
+
+_LOOK_AT_RAY_EVERY_S: Final = 2.0
 
 
 def create(settings: RunnerSettings) -> FastAPI:
@@ -41,6 +44,7 @@ def create(settings: RunnerSettings) -> FastAPI:
             stack.push_async_callback(close, client)
             await stack.enter_async_context(background(connect_and_take(client, dispatcher, orders, settings.nats_url)))
             stack.push_async_callback(dispatcher.give_back)
+            await stack.enter_async_context(background(watch_ray()))
             yield
 
     async def ready() -> None:
@@ -76,6 +80,16 @@ def connect_ray(address: str) -> None:
     import ray
 
     ray.init(address=address, namespace="modelyard-runner", log_to_driver=False, configure_logging=False)
+
+
+async def watch_ray() -> None:
+    """Raises RayError when the cluster this driver joined is gone. A driver cannot join the one that takes its place at the same
+    address (every task is refused there): its process has to begin anew."""
+    import ray
+
+    while True:
+        await asyncio.sleep(_LOOK_AT_RAY_EVERY_S)
+        await asyncio.to_thread(ray.nodes)
 
 
 def disconnect_ray() -> None:
