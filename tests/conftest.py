@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from modelyard import Client
 from modelyard_testing.stacks import Stack
-
-Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+from tests.on_stack import Cli
 
 
 @pytest.fixture

@@ -291,7 +291,7 @@ def run_demo(chat: Chat) -> None:
         evidence.write_text(json.dumps(decision))
         promotion = modelyard(
             *("promotion", "request", "--model", ENDPOINT, "--candidate", candidate["version"]),
-            *("--criterion", CRITERION, "--evidence", str(evidence), "-o", "json"),
+            *("--criterion", CRITERION, "--evidence", os.path.relpath(evidence, HERE), "-o", "json"),
         )
         check(promotion["status"] == "approved", f"{promotion['status']}: {promotion['detail']}")
 
@@ -355,7 +355,18 @@ def follow(job: str) -> None:
 def output(job: str, name: str) -> dict[str, Any]:
     """The one JSON file of a job's output."""
     target = WORK / "outputs" / job / name
-    modelyard("job", "download", "-n", job, "--output-name", name, "--download-path", str(target), "-o", "json")
+    modelyard(
+        "job",
+        "download",
+        "-n",
+        job,
+        "--output-name",
+        name,
+        "--download-path",
+        os.path.relpath(target, HERE),
+        "-o",
+        "json",
+    )
     [file] = sorted(target.rglob("*.json"))
     found: dict[str, Any] = json.loads(file.read_text())
     return found
@@ -387,11 +398,16 @@ def chain_with(types: set[str]) -> dict[str, Any] | None:
 
 
 def stay(url: str) -> None:
-    """Leave the stack running until Ctrl-C."""
+    """Where to look; in a terminal the stack then runs until Ctrl-C."""
+    in_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     print(f"\n{BOLD}Have a look{PLAIN}")
-    say(f"{url}   the page (sign in with the token in {HOME / 'token'})")
-    say(f"export MODELYARD_HOME={HOME}; modelyard status; modelyard event stream; modelyard model list -o table")
-    if sys.stdin.isatty() and sys.stdout.isatty():
+    say(f"export MODELYARD_HOME={HOME} PATH={MODELYARD.parent}:$PATH")
+    if not in_terminal:
+        say("modelyard up                    # the stack is stopped now; this brings it back with all that happened")
+    say(f"{url:31} # the page; sign in with the token in {HOME / 'token'}")
+    say("modelyard event stream          # what happens, as it happens")
+    say("modelyard model list -o table   # and job, online-endpoint, data …")
+    if in_terminal:
         say("Ctrl-C stops the stack.")
         signal.sigwait({signal.SIGINT, signal.SIGTERM})
 

@@ -13,9 +13,10 @@ import pytest
 from modelyard import Client
 from modelyard_testing.stacks import Stack, ended, eventually
 from tests.made import PYTHON_3_11, deployment, sum_model
+from tests.on_stack import MARKS
 from tests.scoring import Endpoint, Load
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(480)]
+pytestmark = MARKS
 
 DATA_PLANE = {"edge", "ray"}
 

@@ -19,7 +19,6 @@ from typing import Any, Final
 
 import nats
 import psutil
-import pytest
 from nats.errors import TimeoutError as NothingMoreError
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
@@ -27,8 +26,9 @@ from modelyard import Client, ModelyardError
 from modelyard_testing.servers import in_thread
 from modelyard_testing.stacks import Stack, eventually
 from tests.made import code, command
+from tests.on_stack import MARKS
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(420)]
+pytestmark = MARKS
 
 VERSIONS: Final = 500
 THREADS: Final = 4

@@ -10,11 +10,11 @@ import pytest
 
 from modelyard import Client
 from modelyard_testing.stacks import Stack
-from tests.conftest import Cli
 from tests.made import PYTHON_3_11, deployment
+from tests.on_stack import MARKS, Cli
 from tests.scoring import Endpoint
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = MARKS
 
 JOB = """\
 type: command

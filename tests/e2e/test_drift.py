@@ -18,9 +18,10 @@ import pytest
 from modelyard import Client
 from modelyard_testing.stacks import eventually
 from tests.made import PYTHON_3_11
+from tests.on_stack import MARKS
 from tests.scoring import Endpoint
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = MARKS
 
 SECRET: Final = "a secret between two programs"
 WINDOW_ROWS: Final = 300

@@ -6,14 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from modelyard import Client
 from modelyard_testing.stacks import eventually
 from tests.made import PYTHON_3_11, code, deployment, score_script
+from tests.on_stack import MARKS
 from tests.scoring import Endpoint, Load
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = MARKS
 
 SCORE = """\
     def init():

@@ -13,10 +13,10 @@ import pytest
 
 from modelyard import Client
 from modelyard_testing.stacks import eventually
-from tests.conftest import Cli
 from tests.made import code, command
+from tests.on_stack import MARKS, Cli
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = MARKS
 
 TRAIN = """\
     import os, sys, time

@@ -6,12 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from modelyard import Client
 from tests.made import code, command
+from tests.on_stack import MARKS
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = MARKS
 
 COUNT = """\
     import json, pathlib, sys

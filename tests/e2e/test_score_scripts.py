@@ -11,6 +11,7 @@ from uv import find_uv_bin
 from modelyard import Client
 from modelyard_runtime.environments import installed_pythons
 from tests.made import code, deployment, score_script
+from tests.on_stack import MARKS
 from tests.scoring import Endpoint
 
 SCORE = """\
@@ -27,7 +28,7 @@ SCORE = """\
 WANTED = ("3.8", "3.12")
 AT_HAND = {version.rpartition(".")[0] for version in installed_pythons(find_uv_bin())}
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = MARKS
 
 
 @pytest.mark.parametrize("python", sorted(AT_HAND & {*WANTED}) or ["3.11"])

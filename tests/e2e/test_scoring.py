@@ -12,9 +12,10 @@ import pytest
 
 from modelyard_testing.servers import in_thread
 from modelyard_testing.stacks import Stack
+from tests.on_stack import MARKS
 from tests.scoring import Endpoint
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = MARKS
 
 
 def replica_pids(stack: Stack, endpoint: str) -> set[int]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-
 from modelyard import Client
 from modelyard.stack import down
 from modelyard_testing.stacks import Stack, eventually
+from tests.on_stack import MARKS
 from tests.scoring import Endpoint
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(360)]
+pytestmark = MARKS
 
 
 def test_a_second_up_finds_everything(stack: Stack, client: Client, sums: Endpoint) -> None:
