@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 
 from modelyard import Client
-from modelyard_testing.stacks import Stack, whole_stack
+from modelyard_testing.stacks import Stack
 from tests.made import deployment, sum_model
+from tests.on_stack import the_only_stack
 from tests.scoring import Endpoint
 
 
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with whole_stack(tmp_path_factory.mktemp("journeys")) as stack:
+    with the_only_stack(tmp_path_factory, "journeys") as stack:
         yield stack
 
 

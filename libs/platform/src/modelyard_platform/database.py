@@ -41,9 +41,14 @@ async def create_pool(dsn: str, *, service: str, max_size: int = 8) -> Pool:
 
 @asynccontextmanager
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
-    """One use case's transaction: commits at the end, rolls back on any error."""
-    async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
-        yield connection
+    """One use case's transaction: commits at the end, rolls back on any error. Raises InterfaceError when the connection is lost."""
+    try:
+        async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
+            yield connection
+    except (
+        asyncpg.InternalClientError
+    ) as error:  # asyncpg tried to roll back on a connection lost in the middle of a statement
+        raise asyncpg.InterfaceError("the connection was lost within a transaction") from error
 
 
 async def connect(dsn: str) -> asyncpg.Connection[asyncpg.Record]:

@@ -133,6 +133,8 @@ def create_app(
         TimeoutError,
         asyncpg.PostgresConnectionError,
         asyncpg.CannotConnectNowError,
+        asyncpg.AdminShutdownError,
+        asyncpg.CrashShutdownError,
         asyncpg.InterfaceError,
         NatsError,
     )
