@@ -26,7 +26,7 @@ demo: $(VENV)/.synced
 
 ## make test       every test, on real PostgreSQL, NATS, S3, Ray and HAProxy
 test: $(VENV)/.synced
-	$(RUN)/python -m pytest $(ARGS)
+	$(RUN)/python -m pytest $(or $(ARGS),--numprocesses 2 --dist loadfile)
 
 ## make check      format, lint, types, layers, contracts: what must hold before a commit
 check: $(VENV)/.synced

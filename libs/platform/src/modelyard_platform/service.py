@@ -22,6 +22,7 @@ from modelyard_platform.settings import ServiceSettings
 from modelyard_platform.subscribers import Subscribers, watch
 
 _SHUTDOWN_S: Final = 5
+_CANCEL_AGAIN_S: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,10 @@ async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.T
     try:
         yield task
     finally:
-        task.cancel()
+        # Again and again: asyncio.wait_for, which nats-py waits with, may swallow a cancellation in Python 3.11 (gh-86296).
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=_CANCEL_AGAIN_S)
         with suppress(asyncio.CancelledError):
             await task
 

@@ -28,8 +28,8 @@ _EXAMPLE: Final = """example:
   modelyard COMMAND --help"""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and answer its exit status: 0; 1 when it failed; 2 for bad input or a command line that makes no sense."""
+def read(given: Sequence[str]) -> argparse.Namespace:
+    """What a command line asks for. Raises SystemExit (2) when it makes no sense."""
     parser = argparse.ArgumentParser(
         prog="modelyard",
         description="An open, self-hosted, event-driven MLOps platform.",
@@ -38,11 +38,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         allow_abbrev=True,
     )
     groups = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    given = sys.argv[1:] if arguments is None else list(arguments)
     owners = [module for module, names in _COMMANDS.items() if given and given[0] in names]
     for module in owners or _COMMANDS:
         import_module(f"{__name__}.{module}").register(groups)
-    options = parser.parse_args(given)
+    return parser.parse_args(given)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and answer its exit status: 0; 1 when it failed; 2 for bad input or a command line that makes no sense."""
+    options = read(sys.argv[1:] if arguments is None else arguments)
     told = _tell()
     try:
         return int(options.run(options))
