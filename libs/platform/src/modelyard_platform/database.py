@@ -45,9 +45,8 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
     try:
         async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
             yield connection
-    except (
-        asyncpg.InternalClientError
-    ) as error:  # asyncpg tried to roll back on a connection lost in the middle of a statement
+    except asyncpg.InternalClientError as error:
+        # asyncpg tried to roll back on a connection that was lost in the middle of a statement.
         raise asyncpg.InterfaceError("the connection was lost within a transaction") from error
 
 
