@@ -14,7 +14,7 @@ from nats.js import JetStreamContext
 from modelyard.stack.provision import create_streams
 from modelyard_contracts import Event, decode
 from modelyard_contracts.registry import ModelRegistered
-from modelyard_platform import dead_letters, outbox
+from modelyard_platform import dead_letters, inbox, outbox
 from modelyard_platform.cause import Cause
 from modelyard_platform.database import Connection, Pool, create_pool, transaction
 from modelyard_platform.errors import InvalidError, NotFoundError
@@ -32,7 +32,6 @@ class Bench:
     def __init__(self, dsn: str, pool: Pool, broker: NatsBroker) -> None:
         self.dsn, self.pool, self.broker = dsn, pool, broker
         self.subscribers = Subscribers("bench")
-        self.effects: list[str] = []
 
     @property
     def jetstream(self) -> JetStreamContext:
@@ -50,9 +49,13 @@ class Bench:
         async with transaction(self.pool) as tx:
             return await outbox.add(tx, "registry", ModelRegistered(name="m", version=version), CAUSE)
 
+    async def effects(self) -> list[str]:
+        rows = await self.pool.fetch("select version from effects order by position")
+        return [row["version"] for row in rows]
+
     async def handled(self, count: int) -> None:
         async def enough() -> bool:
-            return len(self.effects) >= count
+            return len(await self.effects()) >= count
 
         await eventually(enough)
 
@@ -68,6 +71,7 @@ async def bench(database: str, nats_url: str) -> AsyncIterator[Bench]:
     async with AsyncExitStack() as stack:
         pool = await create_pool(database, service="bench")
         stack.push_async_callback(pool.close)
+        await pool.execute("create table effects (position bigint generated always as identity, version text)")
         broker = NatsBroker(nats_url, logger=None)
         stack.push_async_callback(broker.stop)
         yield Bench(database, pool, broker)
@@ -76,7 +80,7 @@ async def bench(database: str, nats_url: str) -> AsyncIterator[Bench]:
 def counting(bench: Bench) -> None:
     @bench.subscribers.on(ModelRegistered)
     async def on_model_registered(tx: Connection, event: Event[ModelRegistered]) -> None:
-        bench.effects.append(event.data.version)
+        await tx.execute("insert into effects (version) values ($1)", event.data.version)
 
 
 async def test_an_event_goes_with_its_change_or_not_at_all(bench: Bench) -> None:
@@ -138,7 +142,38 @@ async def test_a_redelivery_has_no_second_effect(bench: Bench) -> None:
         )  # a copy with no message id
         await bench.change("2")
         await bench.handled(2)
-    assert bench.effects == ["1", "2"]
+    assert await bench.effects() == ["1", "2"]
+
+
+async def test_two_deliveries_at_the_same_time_have_one_effect(bench: Bench) -> None:
+    event = await bench.change("1")
+    both_inside = asyncio.Barrier(2)
+
+    async def deliver() -> bool:
+        async def effect() -> None:
+            await both_inside.wait()
+            await tx.execute("insert into effects (version) values ('1')")
+
+        try:
+            async with transaction(bench.pool) as tx:
+                await inbox.once(tx, "bench", event.id, effect)
+        except inbox.HandledMeanwhileError:
+            return False
+        return True
+
+    assert sorted(await asyncio.gather(deliver(), deliver())) == [False, True]
+    assert await bench.effects() == ["1"]
+
+
+async def test_an_event_without_effect_leaves_no_entry(bench: Bench) -> None:
+    event = await bench.change("1")
+
+    async def nothing() -> None:
+        await bench.pool.fetchval("select 1")
+
+    async with transaction(bench.pool) as tx:
+        await inbox.once(tx, "bench", event.id, nothing)
+    assert await bench.pool.fetchval("select count(*) from inbox") == 0
 
 
 async def test_an_unknown_error_is_retried_and_its_transaction_rolled_back(bench: Bench) -> None:
@@ -148,17 +183,17 @@ async def test_an_unknown_error_is_retried_and_its_transaction_rolled_back(bench
     async def on_model_registered(tx: Connection, event: Event[ModelRegistered]) -> None:
         nonlocal attempts
         attempts += 1
-        await tx.execute("insert into outbox_sequences values ('w', 'effect', 1)")
+        await tx.execute("insert into effects (version) values ('rolled back if it fails')")
         if attempts < 3:
             raise RuntimeError("not yet")
-        bench.effects.append(event.data.version)
+        await tx.execute("insert into effects (version) values ($1)", event.data.version)
 
     await bench.start()
     await bench.change("1")
     async with bench.relay():
         await bench.handled(1)
     assert attempts == 3
-    assert await bench.pool.fetchval("select count(*) from outbox_sequences where subject = 'effect'") == 1
+    assert await bench.effects() == ["rolled back if it fails", "1"]
 
 
 async def test_a_known_bad_message_is_kept_with_its_reason_and_can_be_replayed(bench: Bench) -> None:
@@ -168,7 +203,7 @@ async def test_a_known_bad_message_is_kept_with_its_reason_and_can_be_replayed(b
     async def on_model_registered(tx: Connection, event: Event[ModelRegistered]) -> None:
         if not mended:
             raise InvalidError("this model has no files")
-        bench.effects.append(event.data.version)
+        await tx.execute("insert into effects (version) values ($1)", event.data.version)
 
     await bench.start()
     await bench.change("1")
@@ -184,7 +219,7 @@ async def test_a_known_bad_message_is_kept_with_its_reason_and_can_be_replayed(b
         mended = True
         await dead_letters.replay(bench.jetstream, letter.sequence)
         await bench.handled(1)
-    assert bench.effects == ["1"]
+    assert await bench.effects() == ["1"]
     assert await letters() == []
 
 
@@ -213,7 +248,7 @@ async def test_a_lost_stream_is_filled_again_and_nothing_happens_twice(bench: Be
         await bench.change("3")
         await bench.published(3)
         await bench.handled(3)
-    assert sorted(bench.effects) == ["1", "2", "3"]
+    assert sorted(await bench.effects()) == ["1", "2", "3"]
 
 
 async def test_a_stream_that_lost_its_end_gets_it_again(bench: Bench) -> None:

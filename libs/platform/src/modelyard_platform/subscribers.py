@@ -157,8 +157,9 @@ class Subscribers:
             event = decode(data)
             with telemetry.span(f"on {event.type}", parent=event.traceparent):
                 async with transaction(pool) as tx:
-                    if await inbox.first_time(tx, durable, event.id):
-                        await handler(tx, event)
+                    await inbox.once(tx, durable, event.id, lambda: handler(tx, event))
+        except inbox.HandledMeanwhileError:
+            return Ack()
         except Exception as error:
             outcome = outcome_of(error, deliveries)
             level = logging.WARNING if isinstance(error, OSError | asyncpg.PostgresError) else logging.ERROR
