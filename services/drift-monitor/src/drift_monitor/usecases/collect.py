@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -89,7 +90,7 @@ async def keep_rows(pool: Pool, subject: str, headers: dict[str, str], data: byt
         if not await store.monitors_of(tx, workspace, endpoint, deployment):
             return  # nobody watches: the rows are not even read
     batch = await asyncio.to_thread(read_batch, data, headers.get("model"))
-    message_id = uuid5(NAMESPACE_URL, headers.get("Nats-Msg-Id") or subject + str(hash(data)))
+    message_id = uuid5(NAMESPACE_URL, headers.get("Nats-Msg-Id") or f"{subject} {hashlib.sha256(data).hexdigest()}")
     async with transaction(pool) as tx:
         if not await inbox.first_time(tx, DURABLE, UUID(bytes=message_id.bytes)):
             return

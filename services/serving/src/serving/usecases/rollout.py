@@ -22,6 +22,7 @@ from serving import store
 from serving.clients.ray_serve import Application
 from serving.domain import deployments as states
 from serving.domain.deployments import Deployment, application
+from serving.domain.failures import readable
 from serving.domain.plan import ModelVersion, Onnx, onnx_of, read_deployment, replica_spec
 from serving.errors import ModelNotServableError
 from serving.usecases.endpoints import apply_traffic, remove_endpoint
@@ -196,7 +197,9 @@ async def _look(parts: Parts, deployment: Deployment) -> str | None:
         await parts.ray.deploy(name, plan)
         return "its application is being started"
     if here.status == "DEPLOY_FAILED":
-        raise PlatformError(here.message or "Ray Serve gives no reason", kind="precondition", code="deploy_failed")
+        raise PlatformError(
+            readable(here.message) or "Ray Serve gives no reason", kind="precondition", code="deploy_failed"
+        )
     wanted = plan["num_replicas"]
     if here.status != "RUNNING" or here.running < wanted:
         return f"{here.running} of {wanted} replicas run ({here.status}): {here.message or 'no message'}"

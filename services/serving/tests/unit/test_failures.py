@@ -1,0 +1,24 @@
+"""What is shown of a failed start."""
+
+from __future__ import annotations
+
+from serving.domain.failures import readable
+
+
+def test_a_scripts_own_traceback_is_what_remains() -> None:
+    message = (
+        "The deployment failed to start 3 times in a row.\n"
+        '\x1b[36mray::ServeReplica()\x1b[39m (pid=1, ip=127.0.0.1)\n  File "ray/serve.py", line 1\n'
+        "modelyard_runtime.replica.script.ScriptNotStartedError: init() raised\n"
+        'Traceback (most recent call last):\n  File "score.py", line 3, in init\nValueError: no weights\n'
+    )
+    assert readable(message).splitlines() == [
+        "init() raised",
+        "Traceback (most recent call last):",
+        '  File "score.py", line 3, in init',
+        "ValueError: no weights",
+    ]
+
+
+def test_any_other_failure_keeps_its_text_without_colours() -> None:
+    assert readable("\x1b[31mno such model\x1b[0m\n") == "no such model"
