@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import asyncpg
 import httpx
 import nats
 import pytest
 from services.serving.tests.integration.running import Served, put, register, serve, told
 
-import serving.store
 from modelyard_contracts import encode
 from modelyard_contracts.builder import ModelConversionFailed
 from modelyard_contracts.envelope import Event, full_type
@@ -166,21 +164,6 @@ async def test_without_ray_a_deployment_fails_in_time_and_says_so(
         failed = await _blue(served, "failed")
         assert "not ready within 3 s" in failed["detail"]
         assert "Ray" in failed["detail"]
-
-
-async def test_every_statement_prepares_against_the_migrated_database(served: Served, database: str) -> None:
-    statements = [
-        value
-        for name, value in vars(serving.store).items()
-        if name.startswith("_") and name.isupper() and isinstance(value, str)
-    ]
-    assert len(statements) > 15
-    connection = await asyncpg.connect(database)
-    try:
-        for statement in statements:
-            await connection.prepare(statement)
-    finally:
-        await connection.close()
 
 
 async def _blue(served: Served, status: str) -> dict[str, Any]:
