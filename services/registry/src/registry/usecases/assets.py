@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from modelyard_contracts.registry import (
@@ -111,29 +111,10 @@ async def _complete_tree(store: ObjectStore, digest: str) -> Tree:
 
 
 def document(version: AssetVersion) -> dict[str, Any]:
-    """A version as the API answers it."""
-    return {
-        "kind": version.kind,
-        "name": version.name,
-        "version": version.version,
-        "type": version.type,
-        "description": version.description,
-        "tags": version.tags,
-        "properties": version.properties,
-        "stage": version.stage,
-        "tree": version.tree,
-        "size": version.size,
-        "spec": version.spec,
-        "job": version.job,
-        "environment": version.environment,
-        "sample": version.sample,
-        "archived": version.archived,
-        "conversion": version.conversion,
-        "profile": version.profile,
-        "aliases": list(version.aliases),
-        "created_by": version.created_by,
-        "created_at": version.created_at.isoformat(),
-    }
+    """A version as the API answers it: all that is known of it but its row's id."""
+    known = asdict(version)
+    del known["id"]
+    return known | {"aliases": list(version.aliases), "created_at": version.created_at.isoformat()}
 
 
 async def find(tx: Connection, workspace: str, kind: AssetKind, name: str, version: str) -> AssetVersion:
