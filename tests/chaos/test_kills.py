@@ -24,7 +24,7 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from modelyard import Client, ModelyardError
 from modelyard_testing.servers import in_thread
-from modelyard_testing.stacks import Stack, eventually
+from modelyard_testing.stacks import Stack, ended, eventually
 from tests.made import code, command
 from tests.on_stack import MARKS
 
@@ -105,7 +105,7 @@ def kill(stack: Stack, name: str) -> None:
     assert pid is not None
     victim = psutil.Process(pid)
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not victim.is_running() or victim.status() == psutil.STATUS_ZOMBIE)
+    eventually(lambda: ended([victim]))
 
 
 def wait_until_back(stack: Stack, name: str, restarts: int) -> None:

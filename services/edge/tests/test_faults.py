@@ -8,10 +8,11 @@ import os
 import signal
 import threading
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
+
+from modelyard_testing.processes import lives
 
 GREEN = {"modelyard-deployment": "green"}
 
@@ -199,4 +200,4 @@ def test_a_signal_ends_the_edge_and_haproxy(flowers: Any, tools: Any, number: An
     master = flowers.haproxy()
     process.send_signal(number)
     assert process.wait(15) == 0
-    assert not Path(f"/proc/{master}").exists()
+    assert not lives(master)

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import os
 import platform
 import socket
 import subprocess
@@ -12,7 +11,6 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import psutil
 import pytest
 import uv
 
@@ -25,6 +23,7 @@ from modelyard_runtime.environments import (
     materialise,
     uv_environment,
 )
+from modelyard_testing.processes import living
 
 UV = uv.find_uv_bin()
 PYTHON = ".".join(platform.python_version_tuple()[:2])
@@ -172,7 +171,7 @@ def test_time_is_bounded_for_maker_and_waiter(tmp_path: Path) -> None:
         with pytest.raises(EnvironmentFailedError, match="not made in the time allowed"):
             maker.result(timeout=10)
     group = int((tmp_path / "runs").read_text().split()[1])
-    assert not [p for p in psutil.process_iter() if os.getpgid(p.pid) == group and p.status() != psutil.STATUS_ZOMBIE]
+    assert living(group=group) == []
     assert not (tmp_path / "envs" / lock.digest).exists()
 
 

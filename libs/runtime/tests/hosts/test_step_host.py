@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 import uv
 
 from modelyard_runtime.environments import uv_environment
 from modelyard_runtime.hosts import step_host
+from modelyard_testing.processes import lives
 
 SYSTEM = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
 
@@ -69,13 +69,6 @@ def until(condition: Callable[[], object], timeout_s: float = 10) -> None:
     while not condition():
         assert time.monotonic() < deadline, "condition not met in time"
         time.sleep(0.02)
-
-
-def alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 @pytest.mark.parametrize("python", interpreters())
@@ -140,7 +133,7 @@ def test_background_and_escaped_processes_end_with_the_command(tmp_path: Path) -
     text, end = run("setsid sleep 60 & echo $!; sleep 60 & echo $!", tmp_path)
     assert end["exit_code"] == 0
     assert end["duration_s"] < 10
-    assert [pid for pid in map(int, text["o"].split()) if alive(pid)] == []
+    assert [pid for pid in map(int, text["o"].split()) if lives(pid)] == []
 
 
 @pytest.mark.parametrize("escaping", ["", "setsid "])
@@ -159,9 +152,9 @@ def test_nothing_outlives_the_parent(escaping: str, tmp_path: Path) -> None:
         host = int(parent.stdout.readline())
         until(lambda: (tmp_path / "inner").exists() and (tmp_path / "inner").read_text().strip())
         inner = int((tmp_path / "inner").read_text())
-        assert alive(inner)
+        assert lives(inner)
         parent.kill()
-        until(lambda: not alive(host) and not alive(inner))
+        until(lambda: not lives(host) and not lives(inner))
 
 
 def test_killed_host_takes_the_command_with_it(tmp_path: Path) -> None:
@@ -174,7 +167,7 @@ def test_killed_host_takes_the_command_with_it(tmp_path: Path) -> None:
     host.wait(10)
     host.stdout.close()
     host.stdin.close()
-    until(lambda: not alive(pid))
+    until(lambda: not lives(pid))
 
 
 def test_parent_that_never_orders(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from modelyard_testing.processes import living
 
 DRIVER = Path(__file__).with_name("serve_driver.py")
 
@@ -59,24 +62,11 @@ def driver(trees: Any, tmp_path: Any) -> Any:
             try:
                 process.wait(60)
             finally:
-                for pid in _session(process.pid):
-                    os.kill(pid, signal.SIGKILL)
+                for pid in living(session=process.pid):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
                 process.wait(10)
                 answers.close()
-
-
-def _session(leader: int) -> list[int]:
-    """The processes of a session, by proc(5)'s field 6."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if fields[3] == str(leader):
-                found.append(int(folder.name))
-    return found
 
 
 @pytest.mark.timeout(240)

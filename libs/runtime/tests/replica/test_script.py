@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 
 from modelyard_runtime.replica.script import ScriptNotStartedError
+from modelyard_testing.processes import lives
 
 ECHO = """
 import json, os, sys
+from modelyard_testing.processes import lives
 def init():
     global folder
     folder = os.environ["AZUREML_MODEL_DIR"]
@@ -93,7 +95,7 @@ def test_a_script_sees_only_what_it_was_given(script: Any, monkeypatch: Any) -> 
     }
 
 
-def test_what_run_raises_is_a_500_and_the_replica_lives(script: Any) -> None:
+def test_what_run_raises_is_a_500_and_the_replicalives(script: Any) -> None:
     started = script(ECHO)
     pid = started.client.score([])[1]["pid"]
     for body, says in (("raise", "ValueError: no such flower"), ("array", "json.dumps"), ("exit", "SystemExit: 3")):
@@ -181,17 +183,10 @@ def run(data): return [os.getpid(), child.pid]
     started = script(source)
     _, pids = started.client.score([])
     started.replica.stop()
-    specs.until(lambda: not any(_lives(pid) for pid in pids))
+    specs.until(lambda: not any(lives(pid) for pid in pids))
 
 
 def test_v2_inference_needs_a_model(script: Any) -> None:
     started = script(ECHO)
     assert started.client.send("POST", "/v2/models/iris/infer", {})[0] == 501
     assert started.client.send("GET", "/v2/models/iris")[1]["platform"] == "modelyard_script"
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False

@@ -17,7 +17,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import nats
-import psutil
 import pytest
 from nats.js import JetStreamContext
 
@@ -26,6 +25,7 @@ from modelyard.stack.parts import Part
 from modelyard.stack.provision import create_bucket, create_streams
 from modelyard_contracts.work import StepOrder, StepResult, StepStart
 from modelyard_platform import identity
+from modelyard_testing.processes import lives
 from modelyard_testing.servers import in_thread, running
 
 RUNNER = {"MODELYARD_RUNNER_ACK_WAIT_S": "3", "MODELYARD_RUNNER_HEARTBEAT_S": "0.5"}
@@ -174,10 +174,6 @@ def until(condition: Callable[[], object], timeout_s: float = 30) -> None:
         time.sleep(0.05)
 
 
-def alive(pid: int) -> bool:
-    return bool(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-
-
 def pid_in(file: Path) -> int:
     until(lambda: file.exists() and file.read_text().strip())
     return int(file.read_text())
@@ -256,7 +252,7 @@ def test_superseded_attempt_is_ended_and_dropped(runner: Place, tmp_path: Path) 
     runner.order(f"echo $$ > {tmp_path}/pid; sleep 60", step_id=step)
     until(lambda: runner.scheduler.heard(step, "started"))
     until(lambda: runner.left() == 0)
-    assert not (tmp_path / "pid").exists() or not alive(pid_in(tmp_path / "pid"))
+    assert not (tmp_path / "pid").exists() or not lives(pid_in(tmp_path / "pid"))
     assert runner.scheduler.heard(step, "finished") == []
 
 
@@ -265,7 +261,7 @@ def test_cancel_of_a_running_step(runner: Place, tmp_path: Path) -> None:
     pid = pid_in(tmp_path / "pid")
     runner.cancel(step)
     assert runner.finished(step).status == "canceled"
-    assert not alive(pid)
+    assert not lives(pid)
     until(lambda: runner.left() == 0)
 
 
@@ -334,7 +330,7 @@ def test_killed_runner(runner: Place, tmp_path: Path) -> None:
     until(lambda: runner.scheduler.heard(step, "started"))
     pid = pid_in(tmp_path / "pid")
     runner.signal("runner", signal.SIGKILL)
-    until(lambda: not alive(pid))
+    until(lambda: not lives(pid))
     (tmp_path / "pid").unlink()
     runner.start_runner()
     pid_in(tmp_path / "pid")
@@ -349,7 +345,7 @@ def test_stopped_runner_gives_its_orders_back(runner: Place, tmp_path: Path) -> 
     step = runner.order(f"echo $$ > {tmp_path}/pid; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done")
     pid = pid_in(tmp_path / "pid")
     runner.signal("runner", signal.SIGTERM)
-    until(lambda: not alive(pid))
+    until(lambda: not lives(pid))
     assert runner.left() == 1
     (tmp_path / "go").touch()
     runner.start_runner()

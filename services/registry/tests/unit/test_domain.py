@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.domain import check_alias, check_name, decide_promotion
+from registry.domain.assets import check_alias, check_name
+from registry.domain.promotion import decide_promotion
 from registry.errors import InvalidError
 
 CRITERION = "candidate.log_loss < champion.log_loss * 0.99 and candidate.auc >= champion.auc - 0.005"

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query
 from modelyard_contracts.registry import AssetKind
 from modelyard_platform.http import Contributor, Reader
 from registry.api.parts import IdempotencyKey, Limit, Tags, Wired, read_cursor
-from registry.domain import KINDS
-from registry.schemas import AliasTarget, FilePage, MetadataChange, RegisterRequest, Version, VersionPage
+from registry.domain.assets import KINDS
+from registry.schemas.assets import AliasTarget, FilePage, MetadataChange, RegisterRequest, Version, VersionPage
 from registry.usecases import assets
 from registry.usecases.specs import read_spec
 

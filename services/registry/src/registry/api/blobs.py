@@ -12,7 +12,7 @@ from modelyard_platform.errors import NotFoundError
 from modelyard_platform.http import Contributor, Reader
 from modelyard_platform.objects import check_digest
 from registry.api.parts import Wired
-from registry.schemas import Blob, BlobQuestion, MissingBlobs
+from registry.schemas.blobs import Blob, BlobQuestion, MissingBlobs
 
 router = APIRouter(prefix="/api/v1/blobs", tags=["blobs"])
 

@@ -8,18 +8,9 @@ from fastapi import APIRouter, Query
 
 from modelyard_platform.http import Contributor, Owner, Reader, Service
 from registry.api.parts import IdempotencyKey, Limit, Wired, read_cursor
-from registry.schemas import (
-    EventPage,
-    Explanation,
-    NewToken,
-    Principal,
-    Promotion,
-    PromotionPage,
-    PromotionRequest,
-    TokenCheck,
-    TokenPage,
-    TokenRequest,
-)
+from registry.schemas.facts import EventPage, Explanation
+from registry.schemas.promotions import Promotion, PromotionPage, PromotionRequest
+from registry.schemas.tokens import NewToken, Principal, TokenCheck, TokenPage, TokenRequest
 from registry.usecases import explain, history, promotions, tokens
 
 router = APIRouter(prefix="/api/v1")

@@ -11,7 +11,7 @@ from modelyard_platform import idempotency
 from modelyard_platform.database import Pool
 from modelyard_platform.objects import ObjectStore
 from registry.clients import Scheduler
-from registry.domain import NEWEST
+from registry.domain.assets import NEWEST
 from registry.errors import InvalidError
 
 

@@ -8,7 +8,7 @@ import asyncpg
 
 from modelyard_contracts.registry import AssetKind
 from modelyard_platform.database import Connection
-from registry.domain import AssetVersion, NewVersion
+from registry.domain.assets import AssetVersion, NewVersion
 from registry.errors import AssetNotFoundError, VersionExistsError
 
 _ENSURE_ASSET: Final = """

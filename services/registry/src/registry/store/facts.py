@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from modelyard_platform.database import Connection
-from registry.domain import Fact, Link
+from registry.domain.facts import Fact, Link
 
 _INSERT: Final = """
 insert into events

@@ -24,9 +24,8 @@ from modelyard_platform.database import Connection, Pool, transaction
 from modelyard_platform.errors import NotFoundError
 from modelyard_platform.objects import ObjectStore
 from modelyard_platform.trees import Tree
-from registry import domain
 from registry.clients import Scheduler
-from registry.domain import AssetVersion, NewVersion
+from registry.domain.assets import NEWEST, AssetVersion, NewVersion, check_alias
 from registry.errors import BlobsMissingError, InUseError
 from registry.store import assets, profiles
 
@@ -161,7 +160,7 @@ async def update_metadata(
 
 async def move_alias(pool: Pool, cause: Cause, kind: AssetKind, name: str, alias: str, version: str) -> dict[str, Any]:
     """Let an alias such as `champion` name a version."""
-    domain.check_alias(alias)
+    check_alias(alias)
     async with transaction(pool) as tx:
         found = await find(tx, cause.workspace, kind, name, version)
         previous = await assets.move_alias(tx, cause.workspace, found, alias)
@@ -221,7 +220,7 @@ async def list_versions(
         found = await assets.list_versions(
             tx, workspace, kind, name, tags=tags, archived=archived, before=before, limit=limit + 1
         )
-        if not found and not tags and before == domain.NEWEST:
+        if not found and not tags and before == NEWEST:
             await assets.require_label(tx, workspace, kind, name, "latest")
     page = found[:limit]
     return [document(version) for version in page], str(page[-1].id) if len(found) > limit else None

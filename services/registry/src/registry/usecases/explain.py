@@ -8,7 +8,7 @@ from uuid import UUID
 
 from modelyard_platform.database import Connection, Pool, transaction
 from modelyard_platform.errors import NotFoundError
-from registry.domain import Fact, Link, links_of, start_subject
+from registry.domain.facts import Fact, Link, links_of, start_subject
 from registry.store import facts
 
 MAX_FACTS: Final = 200

@@ -8,7 +8,7 @@ from modelyard_contracts import Event
 from modelyard_contracts.builder import ModelConversionFailed, ModelConverted
 from modelyard_contracts.serving import DeploymentDeleted, DeploymentReady, DeploymentRequested
 from modelyard_platform.database import Connection
-from registry.domain import fact_of
+from registry.domain.facts import fact_of
 from registry.store import assets, facts
 
 

@@ -9,7 +9,7 @@ from modelyard_contracts.registry import PromotionApproved, PromotionRejected, P
 from modelyard_platform import idempotency, outbox
 from modelyard_platform.cause import Cause
 from modelyard_platform.database import Pool, transaction
-from registry import domain
+from registry.domain.promotion import decide_promotion
 from registry.store import assets, promotions
 from registry.usecases.assets import SOURCE, find
 
@@ -30,7 +30,7 @@ async def request_promotion(
             return done
         found = await find(tx, cause.workspace, "models", model, candidate)
         champion = await assets.require_label(tx, cause.workspace, "models", model, CHAMPION)
-        decision = domain.decide_promotion(criterion, evidence.get("candidate", {}), evidence.get("champion", {}))
+        decision = decide_promotion(criterion, evidence.get("candidate", {}), evidence.get("champion", {}))
         promotion = f"promotion-{uuid4().hex[:12]}"
         common: dict[str, Any] = {
             "name": model,

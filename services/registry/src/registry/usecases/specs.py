@@ -7,7 +7,7 @@ from typing import Any, Final
 from modelyard_contracts.registry import AssetKind
 from modelyard_platform.specs import load_spec
 from modelyard_specs import Group
-from registry.domain import NewVersion, check_name
+from registry.domain.assets import NewVersion, check_name
 from registry.errors import InvalidError
 
 _GROUPS: Final[dict[AssetKind, Group]] = {

@@ -10,7 +10,7 @@ from typing import Any
 from modelyard_platform.cause import Cause, Identity
 from modelyard_platform.database import Pool, transaction
 from modelyard_platform.errors import ConflictError, NotFoundError, UnauthenticatedError
-from registry import domain
+from registry.domain.assets import check_name
 from registry.store import tokens
 
 
@@ -38,7 +38,7 @@ async def verify_token(pool: Pool, token: str) -> Identity:
 
 async def create_token(pool: Pool, cause: Cause, name: str, role: str, days: int | None) -> dict[str, Any]:
     """A new token, shown this once. Raises ConflictError when the name is taken."""
-    domain.check_name(name)
+    check_name(name)
     token = f"my_{secrets.token_urlsafe(32)}"
     expires_at = datetime.now(UTC) + timedelta(days=days) if days is not None else None
     async with transaction(pool) as tx:

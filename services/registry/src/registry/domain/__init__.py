@@ -1,0 +1,1 @@
+"""What the registry knows, and its pure decisions; one file per aggregate."""

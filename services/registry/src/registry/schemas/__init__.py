@@ -1,0 +1,1 @@
+"""What the registry's routes take and give, one file per aggregate."""
