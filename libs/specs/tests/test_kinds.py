@@ -5,25 +5,27 @@ from pathlib import Path
 
 import pytest
 
-from modelyard_specs import AssetLabel, Document, Kind, SpecError, load, load_mapping, parse_reference
+from modelyard_specs import AssetLabel, Document, Group, Kind, SpecError, load, load_mapping, parse_reference
 from modelyard_specs.kinds.automation import Subscription, Trigger
 from modelyard_specs.kinds.base import Opaque
+from modelyard_specs.kinds.components import SweepStep
 from modelyard_specs.kinds.jobs import CommandComponent, CommandJob, PipelineJob
 from modelyard_specs.kinds.online import OnlineDeployment, OnlineEndpoint
 from modelyard_specs.kinds.schedules import DataDrift, JobSchedule, MonitorSchedule, RecurrenceTrigger
+from modelyard_specs.kinds.sweeps import Uniform
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
 FILES: list[tuple[str, Kind, tuple[str, ...]]] = [
-    ("pipeline/command.yml", "command_job", ("identity", "services")),
+    ("pipeline/command.yml", "command_job", ("identity", "services", "compute", "inputs.rows.mode")),
     ("pipeline/bare_command.YAML", "command_job", ()),
     ("pipeline/train.yml", "command_component", ("resources.shm_size",)),
     (
         "pipeline/pipeline.yml",
         "pipeline_job",
-        ("settings.default_datastore", "jobs.train-job.component.resources.shm_size"),
+        ("settings.default_datastore", "settings.default_compute", "jobs.train-job.component.resources.shm_size"),
     ),
-    ("pipeline/sweep_node.yml", "pipeline_job", ()),
+    ("pipeline/sweep_node.yml", "pipeline_job", ("jobs.tune.trial.resources.shm_size",)),
     ("assets/data.yml", "data", ()),
     ("assets/mltable.yml", "data", ()),
     ("assets/model.yml", "model", ()),
@@ -34,24 +36,51 @@ FILES: list[tuple[str, Kind, tuple[str, ...]]] = [
     (
         "online/blue.yml",
         "online_deployment",
-        ("data_collector.collections.model_outputs.data", "data_collector.rolling_rate", "app_insights_enabled"),
+        (
+            "data_collector.collections.model_outputs.data",
+            "data_collector.rolling_rate",
+            "app_insights_enabled",
+            "instance_type",
+            "liveness_probe",
+        ),
     ),
-    ("online/kubernetes.yml", "online_deployment", ()),
+    (
+        "online/kubernetes.yml",
+        "online_deployment",
+        ("request_settings.max_queue_wait_ms", "resources.limits", "scale_settings"),
+    ),
     (
         "schedules/nightly.yml",
         "job_schedule",
         (
             "create_job.job.settings.default_datastore",
+            "create_job.job.settings.default_compute",
             "create_job.job.jobs.train-job.component.resources.shm_size",
         ),
     ),
-    ("schedules/cron.yml", "job_schedule", ("create_job.identity", "create_job.services")),
-    ("schedules/monitor.yml", "monitor_schedule", ("create_monitor.compute",)),
-    ("schedules/least_monitor.yml", "monitor_schedule", ()),
+    (
+        "schedules/cron.yml",
+        "job_schedule",
+        ("create_job.identity", "create_job.services", "create_job.compute", "create_job.inputs.rows.mode"),
+    ),
+    (
+        "schedules/monitor.yml",
+        "monitor_schedule",
+        (
+            "create_monitor.compute",
+            "create_monitor.monitoring_target.ml_task",
+            "create_monitor.monitoring_signals.drift.reference_data.data_column_names",
+        ),
+    ),
+    ("schedules/least_monitor.yml", "monitor_schedule", ("create_monitor.monitoring_target.ml_task",)),
     (
         "schedules/retrain.yml",
         "trigger",
-        ("create_job.settings.default_datastore", "create_job.jobs.train-job.component.resources.shm_size"),
+        (
+            "create_job.settings.default_datastore",
+            "create_job.settings.default_compute",
+            "create_job.jobs.train-job.component.resources.shm_size",
+        ),
     ),
     ("schedules/chat.yml", "subscription", ()),
     ("schedules/webhook.yml", "subscription", ()),
@@ -108,12 +137,13 @@ def test_pipeline_reads_its_component_files_and_warns_of_unknown_inputs() -> Non
     assert [(w.path, w.line) for w in document.warnings] == [("jobs.train-job.inputs.verbose", 31)]
 
 
-def test_a_sweep_node_is_kept_as_it_was_written() -> None:
+def test_a_sweep_node_has_a_trial() -> None:
     model = _load("pipeline/sweep_node.yml").model
     assert isinstance(model, PipelineJob)
     tune = model.jobs["tune"]
-    assert isinstance(tune, Opaque)
-    assert tune.raw["limits"] == {"max_total_trials": 4, "max_concurrent_trials": 2}
+    assert isinstance(tune, SweepStep)
+    assert (tune.limits.max_total_trials, tune.limits.max_concurrent_trials) == (4, 2)
+    assert isinstance(tune.search_space["learning_rate"], Uniform)
 
 
 def test_online() -> None:
@@ -162,21 +192,37 @@ def test_own_kinds() -> None:
     assert "s3cret" not in repr(webhook)
 
 
+JOBS = {"a": {"command": "ls", "environment": "azureml:a:1"}}
+SWEEP = {
+    "trial": {"command": "ls", "environment": "azureml:a:1"},
+    "objective": {"goal": "maximize", "primary_metric": "auc"},
+    "limits": {"max_total_trials": 2},
+}
+
+
 @pytest.mark.parametrize(
     ("value", "group", "kind"),
     [
         ({"name": "m", "path": "azureml:x:1"}, "model", "model"),
         ({"name": "d", "path": "azureml:x:1"}, "data", "data"),
-        ({"type": "sweep", "trial": {}}, None, "opaque_job"),
-        ({"$schema": "https://x/latest/sweepJob.schema.json", "type": "sweep"}, None, "opaque_job"),
-        ({"$schema": "https://x/latest/pipelineComponent.schema.json", "type": "pipeline"}, None, "opaque_component"),
+        ({"type": "sweep", **SWEEP}, None, "sweep_job"),
+        ({"$schema": "https://x/latest/sweepJob.schema.json", "type": "Sweep", **SWEEP}, None, "sweep_job"),
+        ({"type": "spark", "entry": {"file": "x.py"}}, None, "opaque_job"),
+        ({"$schema": "https://x/latest/pipelineComponent.schema.json", "jobs": JOBS}, None, "pipeline_component"),
+        ({"$schema": "https://x/latest/sparkComponent.schema.json", "type": "spark"}, None, "opaque_component"),
+        ({"name": "b", "endpoint_name": "e", "model": "azureml:m:1", "mini_batch_size": 2}, None, "batch_deployment"),
+        ({"$schema": "http://azureml/sdk-2-0/BatchDeployment.json", "name": "b", "model": "azureml:m:1"}, None,
+         "batch_deployment"),
+        ({"name": "e", "auth_mode": "aad_token", "defaults": {"deployment_name": "b"}}, None, "batch_endpoint"),
+        ({"name": "c", "type": "AmlCompute", "size": "s"}, None, "compute"),
+        ({"name": "w", "location": "x"}, "workspace", "workspace"),
         ({"command": "ls", "environment": "azureml:a:1"}, "component", "command_component"),
         ({"command": "ls", "environment": "azureml:a:1", "inputs": {"x": {"type": "string"}}}, None,
          "command_component"),
         ({"name": "abc", "auth_mode": "aml_token"}, None, "online_endpoint"),
     ],
 )  # fmt: skip
-def test_kinds_by_group_schema_and_shape(value: dict[str, object], group: None, kind: Kind) -> None:
+def test_kinds_by_group_schema_and_shape(value: dict[str, object], group: Group | None, kind: Kind) -> None:
     assert load_mapping(value, group=group).kind == kind
 
 
@@ -186,8 +232,7 @@ def test_kinds_by_group_schema_and_shape(value: dict[str, object], group: None, 
         ({"name": "c", "channels": [], "dependencies": []}, "other", "conda environment"),
         ({"python": "3.9", "dependencies": []}, "other", "python_env"),
         ({"hello": 1}, "invalid", "kind cannot be told"),
-        ({"$schema": "https://x/latest/batchDeployment.schema.json", "name": "b"}, "unsupported", "batch deployments"),
-        ({"$schema": "https://x/latest/workspace.schema.json", "name": "b"}, "unsupported", "workspaces"),
+        ({"$schema": "https://x/latest/featureSet.schema.json", "name": "b"}, "unsupported", "feature sets"),
     ],
 )
 def test_what_is_no_kind_says_why(value: dict[str, object], code: str, message: str) -> None:

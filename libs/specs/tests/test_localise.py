@@ -105,12 +105,31 @@ def test_a_conda_file_that_is_none(tmp_path: Path) -> None:
 
 
 UNSUPPORTED = [
-    ("type: sweep\ntrial: {}\n", "type", "`type: sweep`"),
+    ("type: automl\ntask: classification\n", "type", "`type: automl`"),
     ("type: pipeline\njobs:\n  a: {type: spark, entry: {file: x.py}}\n", "jobs.a.type", "`type: spark`"),
     (
-        "type: pipeline\njobs:\n  a:\n    component: {type: pipeline, jobs: {}}\n",
+        "type: pipeline\njobs:\n  a:\n    component: {type: pipeline, jobs: {b: {command: ls, environment: azureml:a:1}}}\n",
+        "jobs.a.component",
+        "pipeline components",
+    ),
+    (
+        "type: pipeline\njobs:\n  a:\n    component: {type: spark, entry: {file: x.py}}\n",
         "jobs.a.component.type",
+        "`type: spark`",
+    ),
+    ("type: pipeline\ncomponent: azureml:p:1\n", "component", "pipeline components"),
+    (
+        "type: pipeline\njobs:\n  a: {type: pipeline, component: azureml:p:1}\n",
+        "jobs.a.type",
         "`type: pipeline`",
+    ),
+    (
+        (
+            "type: sweep\ntrial: {command: ls, environment: azureml:a:1}\nlimits: {max_total_trials: 2}\n"
+            "objective: {goal: maximize, primary_metric: auc}\n"
+        ),
+        "",
+        "sweep jobs",
     ),
     ("command: ls\nenvironment: azureml:a:1\ndistribution: {type: pytorch}\n", "distribution", "distributed"),
     (

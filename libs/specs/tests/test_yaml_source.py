@@ -51,7 +51,7 @@ def test_anchors_and_merges() -> None:
     [
         ("# only\n# comments\n", "empty", None, "empty"),
         ("a: 1\nb: 2\na: 3\n", "syntax", 3, "`a` stands twice in this mapping; first in line 1"),
-        ("a: 1\n---\nb: 2\n", "syntax", 2, "second document"),
+        ("a: 1\n---\nb: 2\n", "documents", 2, "second document"),
         ("a: [1, 2\nb: 3\n", "syntax", 2, "not valid YAML"),
         ("a: !!python/object:os.system x\n", "syntax", 1, "not supported"),
         ("a: &x [*x]\n", "syntax", 1, "names no finished anchor"),

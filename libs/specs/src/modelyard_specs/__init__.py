@@ -29,6 +29,7 @@ from modelyard_specs.references import (
     AssetLabel,
     AssetName,
     AssetVersion,
+    CloudResource,
     DatastorePath,
     JobOutput,
     LocalPath,
@@ -40,11 +41,14 @@ from modelyard_specs.references import (
     parse_reference,
 )
 from modelyard_specs.submission import require_submittable
+from modelyard_specs.survey import Verdict, survey, survey_paths
+from modelyard_specs.versions import version_key
 
 __all__ = [
     "AssetLabel",
     "AssetName",
     "AssetVersion",
+    "CloudResource",
     "Constant",
     "DatastorePath",
     "Document",
@@ -67,6 +71,7 @@ __all__ = [
     "Templated",
     "TreeReference",
     "UnboundError",
+    "Verdict",
     "created_job",
     "find_expressions",
     "load",
@@ -78,4 +83,7 @@ __all__ = [
     "render",
     "require_submittable",
     "sole_expression",
+    "survey",
+    "survey_paths",
+    "version_key",
 ]

@@ -20,7 +20,8 @@ class Document:
     """A specification that parsed and holds together.
 
     ``ignored``: key paths that are accepted and have no effect. ``warnings``: what is allowed and probably not meant.
-    ``files``: the component and job files that it names, by the key path of the reference.
+    ``files``: the component and job files that it names, by the key path of the reference; ``size``: how many files it
+    comes to with all of them in their places, itself included.
     """
 
     kind: Kind
@@ -29,6 +30,14 @@ class Document:
     ignored: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
     files: Mapping[KeyPath, "Document"] = field(default_factory=lambda: MappingProxyType({}))
+
+    size: int = 1
+
+    def holders(self) -> Iterator["Document"]:
+        """This document and those of all files that it names, and that they name."""
+        yield self
+        for file in self.files.values():
+            yield from file.holders()
 
     def spec(self) -> dict[str, Any]:
         """The document as JSON: what was written, with numbers as text where text is meant, references as text."""

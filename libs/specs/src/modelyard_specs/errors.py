@@ -4,13 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 KeyPath = tuple[str | int, ...]
 
-Code = Literal["invalid", "syntax", "too_large", "template", "empty", "other", "unsupported", "missing_file"]
+Code = Literal[
+    "invalid", "syntax", "documents", "too_large", "template", "empty", "other", "unsupported", "missing_file"
+]
 """``template``: unfilled ``{{VAR}}``; ``empty``: nothing but comments; ``other``: YAML that is no specification;
-``unsupported``: well-formed, but refused for the reason stated."""
+``documents``: several in one file; ``unsupported``: well-formed, but refused for the reason stated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,11 @@ class Problem:
 
 
 class SpecError(Exception):
-    """A specification that cannot be used. ``problems`` holds every finding, in the order of the document."""
+    """A specification that cannot be used. ``problems`` holds every finding, in the order of the document; ``value``
+    what was read of it, where something was."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], value: Any = None) -> None:
+        self.value = value
         self.problems: tuple[Problem, ...] = tuple(
             sorted(problems, key=lambda p: (str(p.file or ""), p.line or 0, p.column or 0))
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 from modelyard_specs import yaml_source
 from modelyard_specs.documents import Document, plain
-from modelyard_specs.errors import KeyPath, SpecError
+from modelyard_specs.errors import KeyPath, Problem, SpecError
 from modelyard_specs.kinds.base import Inlined
 from modelyard_specs.parsing import missing_file
 from modelyard_specs.references import LocalPath, TreeReference
@@ -48,9 +48,11 @@ def _free_yaml(holder: Document, path: KeyPath, target: Path) -> Any:
     return plain(value, lambda _path, reference, _marker: str(reference))
 
 
-def _require_paths(document: Document) -> None:
-    """Every path is looked at before the first one is uploaded."""
-    problems = []
+def missing_paths(document: Document) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+    """The local paths that lead nowhere. First those that belong to the specification (code, conda files, build
+    contexts); then data and models, which something may still put there before it is submitted."""
+    missing: list[Problem] = []
+    awaited: list[Problem] = []
 
     def look(holder: Document) -> None:
         def on_local_path(path: KeyPath, reference: LocalPath, _marker: Inlined | None) -> None:
@@ -59,12 +61,19 @@ def _require_paths(document: Document) -> None:
                 return
             target = holder.local_path(reference)
             if target is None:
-                problems.append(holder.problem(path, f"`{reference}` is a path in no file", "a document with a file"))
+                missing.append(holder.problem(path, f"`{reference}` is a path in no file", "a document with a file"))
             elif not target.exists():
-                problems.append(missing_file(holder, path, target))
+                late = path[-1] == "model" or (path[-1] == "path" and path[-2:] != ("build", "path"))
+                (awaited if late else missing).append(missing_file(holder, path, target))
 
         plain(holder.model, on_local_path)
 
     look(document)
-    if problems:
-        raise SpecError(problems)
+    return tuple(dict.fromkeys(missing)), tuple(dict.fromkeys(awaited))
+
+
+def _require_paths(document: Document) -> None:
+    """Every path is looked at before the first one is uploaded."""
+    missing, awaited = missing_paths(document)
+    if missing or awaited:
+        raise SpecError([*missing, *awaited])

@@ -8,11 +8,13 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from modelyard_specs import validation, yaml_source
+from modelyard_specs import texts, validation, yaml_source
 from modelyard_specs.documents import Document, ignored_keys, local_paths, problem_at
 from modelyard_specs.errors import KeyPath, Problem, SpecError, nearest, render_path
-from modelyard_specs.kinds import CLASSES, Group
-from modelyard_specs.kinds.inference import NotInferredError, infer_kind
+from modelyard_specs.kinds import CLASSES, Group, Kind
+from modelyard_specs.kinds.base import Spec
+from modelyard_specs.kinds.foreign import NotInferredError, name_foreign
+from modelyard_specs.kinds.inference import infer_kind
 from modelyard_specs.overrides import apply_overrides
 from modelyard_specs.yaml_source import Source
 
@@ -30,8 +32,15 @@ _EXPECTED: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
-_SECRETS: Final = frozenset({"secret", "url"})
+_SECRETS: Final = frozenset({"secret", "url", "credentials", "ssh_settings", "api_key"})
 """Keys whose values never stand in a message."""
+
+
+MAX_FILES: Final = 1_000
+"""How many files one document may come to once every file that it names, and that they name, stands in its place."""
+
+MAX_DEPTH: Final = 16
+"""How many levels of files may name files."""
 
 
 def load(path: Path | str, *, group: Group | None = None, overrides: Sequence[str] = ()) -> Document:
@@ -41,63 +50,107 @@ def load(path: Path | str, *, group: Group | None = None, overrides: Sequence[st
     Raises SpecError with every problem found.
     """
     source = apply_overrides(yaml_source.read(Path(path)), overrides)
-    return _document(source, group)
+    return _Loading().document(source, group)
+
+
+def check_source(source: Source, *, group: Group | None = None) -> Document:
+    """Check what was read already. Raises SpecError."""
+    return _Loading().document(source, group)
 
 
 def load_mapping(value: Mapping[str, Any], *, group: Group | None = None) -> Document:
     """Check a specification that is JSON already; its problems have key paths and no lines. Raises SpecError."""
-    return _document(Source(value), group)
+    return _Loading().document(Source(value), group)
 
 
-def _document(source: Source, group: Group | None) -> Document:
+class _Loading:
+    """One document and the files that it names: each file is read once, and none may name itself on the way."""
+
+    def __init__(self) -> None:
+        self._trail: list[Path] = []
+        self._read: dict[tuple[Path, Group], Document | SpecError] = {}
+
+    def document(self, source: Source, group: Group | None) -> Document:
+        """The checked document. Raises SpecError."""
+        model, kind = _model(source, group)
+        document = Document(kind, model, source, ignored=tuple(render_path(path) for path in ignored_keys(model)))
+        if source.file is not None:
+            self._trail.append(source.file.resolve())
+        document, problems = self._with_files(document)
+        if source.file is not None:
+            self._trail.pop()
+        document = texts.with_files(document)
+        found = validation.check(document)
+        problems.extend(found.problems)
+        if problems:
+            raise SpecError(problems)
+        return replace(document, warnings=(*document.warnings, *found.warnings))
+
+    def _with_files(self, document: Document) -> tuple[Document, list[Problem]]:
+        """The document with the component and job files that it names; what is wrong in them is wrong with it."""
+        files: dict[KeyPath, Document] = {}
+        problems: list[Problem] = []
+        if document.source.file is None:
+            return document, problems
+        size = 1
+        for path, reference, marker in local_paths(document.model):
+            if marker is None or marker.what == "yaml":
+                continue
+            target = document.local_path(reference)
+            assert target is not None
+            if target in self._trail:
+                names = [file.name for file in (*self._trail[self._trail.index(target) :], target)]
+                problems.append(document.problem(path, f"the files name one another: {' → '.join(names)}"))
+            elif len(self._trail) > MAX_DEPTH:
+                message = f"files name files more than {MAX_DEPTH} levels deep"
+                problems.append(document.problem(path, message, code="too_large"))
+            elif not target.is_file():
+                problems.append(missing_file(document, path, target))
+            else:
+                found = self._file(target, marker.what)
+                if isinstance(found, SpecError):
+                    problems.extend(problem for problem in found.problems if problem not in problems)
+                    continue
+                files[path] = found
+                size += found.size
+        if size > MAX_FILES:
+            message = f"it comes to {size:,} files once those that it names stand in their places"
+            raise SpecError([document.problem((), message, f"at most {MAX_FILES:,}", code="too_large")])
+        ignored = [f"{render_path(path)}.{key}" for path, file in files.items() for key in file.ignored]
+        warnings = dict.fromkeys(warning for file in files.values() for warning in file.warnings)
+        return replace(
+            document,
+            files=MappingProxyType(files),
+            size=size,
+            ignored=(*document.ignored, *ignored),
+            warnings=(*document.warnings, *warnings),
+        ), problems
+
+    def _file(self, target: Path, group: Group) -> Document | SpecError:
+        if (target, group) not in self._read:
+            try:
+                self._read[target, group] = self.document(yaml_source.read(target), group)
+            except SpecError as error:
+                self._read[target, group] = error
+        return self._read[target, group]
+
+
+def _model(source: Source, group: Group | None) -> tuple[Spec, Kind]:
     value = source.value
     if value is None:
         raise SpecError([problem_at(source, (), "the file is empty", code="empty")])
+    name = source.file.name if source.file else ""
     if not isinstance(value, Mapping):
-        raise SpecError([problem_at(source, (), "this is no specification", "a mapping", code="other")])
+        what = name_foreign(value, name) or "no specification"
+        raise SpecError([problem_at(source, (), f"this is {what}, not a specification", "a mapping", code="other")])
     try:
-        kind = infer_kind(value, group=group, file_name=source.file.name if source.file else "")
+        kind = infer_kind(value, group=group, file_name=name)
     except NotInferredError as error:
         raise SpecError([problem_at(source, (), error.message, error.expected, code=error.code)]) from None
     try:
-        model = CLASSES[kind].model_validate(value)
+        return CLASSES[kind].model_validate(value), kind
     except ValidationError as error:
         raise SpecError(_translate(error, source)) from None
-    document = Document(kind, model, source, ignored=tuple(render_path(path) for path in ignored_keys(model)))
-    document, problems = _with_files(document)
-    found = validation.check(document)
-    problems.extend(found.problems)
-    if problems:
-        raise SpecError(problems)
-    return replace(document, warnings=(*document.warnings, *found.warnings))
-
-
-def _with_files(document: Document) -> tuple[Document, list[Problem]]:
-    """The document with the component and job files that it names; what is wrong in them is wrong with it."""
-    files: dict[KeyPath, Document] = {}
-    problems: list[Problem] = []
-    if document.source.file is None:
-        return document, problems
-    for path, reference, marker in local_paths(document.model):
-        if marker is None or marker.what == "yaml":
-            continue
-        target = document.local_path(reference)
-        assert target is not None
-        if not target.is_file():
-            problems.append(missing_file(document, path, target))
-            continue
-        try:
-            files[path] = load(target, group=marker.what)
-        except SpecError as error:
-            problems.extend(error.problems)
-    ignored = [f"{render_path(path)}.{key}" for path, file in files.items() for key in file.ignored]
-    warnings = [warning for file in files.values() for warning in file.warnings]
-    return replace(
-        document,
-        files=MappingProxyType(files),
-        ignored=(*document.ignored, *ignored),
-        warnings=(*document.warnings, *warnings),
-    ), problems
 
 
 def missing_file(document: Document, path: KeyPath, target: Path) -> Problem:

@@ -18,7 +18,9 @@ _DATASTORE = re.compile(rf"(?:.+/)?datastores/(?P<datastore>{_NAME})/paths/(?P<p
 _JOB_OUTPUT = re.compile(rf"jobs/(?P<job>{_NAME})/outputs/(?P<output>{_NAME})(?:/paths/?(?P<path>.*))?", re.DOTALL)
 _TREE = re.compile(r"trees/(?P<digest>[0-9a-f]{64})(?:/(?P<path>.+))?", re.DOTALL)
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):(?P<rest>.*)", re.DOTALL)
-_REMOTE_SCHEMES = frozenset({"http", "https", "s3", "wasb", "wasbs", "abfs", "abfss", "adl", "gs", "hdfs", "git+https"})
+_REMOTE_SCHEMES = frozenset(
+    {"http", "https", "s3", "wasb", "wasbs", "abfs", "abfss", "adl", "gs", "hdfs", "git+https", "git+ssh", "git", "ftp"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,16 @@ class AssetName:
 
     def __str__(self) -> str:
         return f"azureml:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class CloudResource:
+    """``azureml:/subscriptions/…``: a resource by its id in the original cloud. Nothing here can follow it."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"azureml:{self.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +150,7 @@ Reference = (
     AssetVersion
     | AssetLabel
     | AssetName
+    | CloudResource
     | RegistryAsset
     | DatastorePath
     | JobOutput
@@ -161,7 +174,7 @@ def parse_reference(text: str) -> Reference:
     if name in {"azureml", "modelyard"}:
         return _asset_uri(text, rest[2:]) if rest.startswith("//") else _asset(text, rest)
     if name == "file":
-        if not rest.removeprefix("//"):
+        if not rest.removeprefix("//").strip():
             raise ValueError(f"`{text}` names no file")
         return LocalPath(rest.removeprefix("//"))
     if name in _REMOTE_SCHEMES and rest.startswith("//"):
@@ -172,6 +185,8 @@ def parse_reference(text: str) -> Reference:
 
 
 def _asset(text: str, rest: str) -> Reference:
+    if rest.startswith("/subscriptions/"):
+        return CloudResource(rest)
     found = _ASSET.fullmatch(rest)
     if found is None:
         raise ValueError(f"`{text}` is no asset: azureml:NAME:VERSION or azureml:NAME@LABEL")

@@ -25,7 +25,7 @@ _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _BOOLEANS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NULLS: Final = {"", "~", "null", "Null", "NULL"}
-_TEMPLATE = re.compile(r"(?<!\$)\{\{\s*([A-Za-z_][\w.-]*)\s*\}\}")
+_TEMPLATE = re.compile(r"(?<!\$)\{\{-?\s*(\.?[A-Za-z_][\w.-]*)\s*-?\}\}")
 _TAG: Final = "tag:yaml.org,2002:"
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -144,7 +144,10 @@ class _Composer:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    self._fail(event, "a second document starts here", "one document in a file")
+                    at, message = _position(event), "a second document starts here"
+                    problem = Problem("", at.line, at.column, message, "one document in a file", None, self._file,
+                                      "documents")  # fmt: skip
+                    raise SpecError([problem], self.root)
                 self.root = self._node(next(events), events, ())
         if documents == 0:
             _refuse(self._file, None, "empty", "the file is empty: it holds no more than comments")

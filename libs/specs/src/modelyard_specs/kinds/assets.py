@@ -17,6 +17,7 @@ from modelyard_specs.kinds.base import (
     Spec,
     Text,
     VersionText,
+    Whole,
     WithoutEffect,
 )
 
@@ -48,6 +49,51 @@ class Model(Resource):
     flavors: dict[str, Any] = Field(default_factory=dict)
     datastore: Annotated[Text | None, WithoutEffect()] = None
     auto_delete_setting: Annotated[Any, WithoutEffect()] = None
+    intellectual_property: Annotated[Any, WithoutEffect()] = None
+    system_metadata: Annotated[Any, WithoutEffect()] = None
+    default_deployment_template: Annotated[Any, WithoutEffect()] = None
+    allowed_deployment_templates: Annotated[Any, WithoutEffect()] = None
+    job_name: Annotated[Any, WithoutEffect()] = None
+    utc_time_created: Annotated[Any, WithoutEffect()] = None
+
+
+class DatabaseSource(Spec):
+    """Rows that a query or a stored procedure gives."""
+
+    type: Annotated[Literal["database"], Snake]
+    connection: AssetRef
+    query: Text | None = None
+    table_name: Text | None = None
+    stored_procedure: Text | None = None
+    stored_procedure_params: list[dict[str, Any]] = Field(default_factory=list)
+
+
+class FileSystemSource(Spec):
+    """Files behind a connection."""
+
+    type: Annotated[Literal["file_system"], Snake] = "file_system"
+    connection: AssetRef
+    path: Text | None = None
+
+
+def _source_form(value: object) -> str:
+    kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+    return "<database>" if str(kind).lower() == "database" else "<files>"
+
+
+class DataImport(Resource):
+    """A data asset that is read from elsewhere, once or by a schedule. Parses; cannot run yet."""
+
+    name: AssetNameText | None = None
+    version: VersionText | None = None
+    type: DataType = "uri_folder"
+    path: Ref
+    source: Annotated[
+        Annotated[DatabaseSource, Tag("<database>")] | Annotated[FileSystemSource, Tag("<files>")],
+        Discriminator(_source_form),
+    ]
+    datastore: Annotated[Text | None, WithoutEffect()] = None
+    auto_delete_setting: Annotated[Any, WithoutEffect()] = None
 
 
 class Build(Spec):
@@ -61,7 +107,7 @@ class Route(Spec):
     """A path and port of a custom container."""
 
     path: Text
-    port: int = Field(ge=1, le=65535)
+    port: Annotated[Whole, Field(ge=1, le=65535)]
 
 
 class InferenceConfig(Spec):
@@ -86,6 +132,7 @@ class Environment(Resource):
     build: Build | None = None
     inference_config: InferenceConfig | None = None
     os_type: Annotated[Text | None, WithoutEffect()] = None
+    intellectual_property: Annotated[Any, WithoutEffect()] = None
     datastore: Annotated[Text | None, WithoutEffect()] = None
     auto_delete_setting: Annotated[Any, WithoutEffect()] = None
 

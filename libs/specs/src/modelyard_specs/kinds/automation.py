@@ -45,9 +45,9 @@ class Trigger(Resource):
 
 
 class Subscription(Resource):
-    """Tell someone outside. ``secret`` signs webhooks; ``subjects`` are globs, none means all."""
+    """Tell someone outside. ``secret`` signs webhooks or is an OpenLineage receiver's key; ``subjects`` are globs, none means all."""
 
-    type: Literal["webhook", "chat"]
+    type: Literal["webhook", "chat", "openlineage"]
     name: Name
     url: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*://\S+$", repr=False)]
     secret: Annotated[str | None, Field(min_length=1, repr=False)] = None
@@ -58,8 +58,8 @@ class Subscription(Resource):
 
     @model_validator(mode="after")
     def _fits(self) -> "Subscription":
-        if self.type == "webhook" and not self.url.startswith(("http://", "https://")):
-            raise ValueError("a webhook's `url` starts with http:// or https://")
-        if self.type == "chat" and "format" in self.model_fields_set:
-            raise ValueError("`format` belongs to webhooks; a chat gets text")
+        if self.type != "chat" and not self.url.startswith(("http://", "https://")):
+            raise ValueError("the `url` of a webhook or an OpenLineage receiver starts with http:// or https://")
+        if self.type != "webhook" and "format" in self.model_fields_set:
+            raise ValueError("`format` belongs to webhooks; a chat gets text, an OpenLineage receiver run events")
         return self

@@ -11,16 +11,19 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
     PlainSerializer,
     PlainValidator,
     Tag,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
-from modelyard_specs.references import AssetName, LocalPath, Reference, parse_reference
+from modelyard_specs.references import AssetName, CloudResource, LocalPath, Reference, parse_reference
 from modelyard_specs.yaml_source import WrittenFloat, WrittenInt
 
 
@@ -30,10 +33,10 @@ class WithoutEffect:
 
 @dataclass(frozen=True)
 class Inlined:
-    """Marks a reference whose local file is read into the spec when it leaves the client: a component, a job, or free
-    YAML (a conda file). Every other local path is uploaded."""
+    """Marks a reference whose local file is read into the spec when it leaves the client: a component, a job, a data
+    import, or free YAML (a conda file). Every other local path is uploaded."""
 
-    what: Literal["component", "job", "yaml"]
+    what: Literal["component", "job", "data-import", "yaml"]
 
 
 class Spec(BaseModel):
@@ -78,6 +81,41 @@ def _as_written(value: object) -> object:
     return str(value) if isinstance(value, int | float) else value
 
 
+class _AnyCase:
+    """The original takes enumeration values in any case, and in camel as well as snake case."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(_snake_case, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The values for completion, and a pattern for their other spellings."""
+        found = handler(schema)
+        values = found.pop("enum", None) or ([found.pop("const")] if "const" in found else None)
+        if values is None:
+            return found
+        return {**found, "anyOf": [{"enum": values}, {"pattern": f"^({'|'.join(map(any_case, values))})$"}]}
+
+
+class _AlsoText:
+    """Before an integer: the original takes ``"3"`` for 3. Limits stand where an editor sees them: beside the form."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(_whole, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "type": ["integer", "string"]}
+
+
+def any_case(value: str) -> str:
+    """A pattern, without flags, of a snake-case word in any case and in camel case."""
+    letters = (f"[{c.lower()}{c.upper()}]" if c.isalpha() else "[-_]?" if c == "_" else re.escape(c) for c in value)
+    return "".join(letters)
+
+
 def _snake_case(value: object) -> object:
     """The original takes enumeration values in any case, and in camel as well as snake case."""
     if not isinstance(value, str):
@@ -98,42 +136,58 @@ def _asset(value: object) -> Reference:
     found = _reference(value)
     if not isinstance(found, LocalPath):
         return found
+    if found.path.startswith("/subscriptions/"):
+        return CloudResource(found.path)
     raise ValueError(f"`{found}` is no asset: azureml:NAME:VERSION or azureml:NAME@LABEL")
 
 
 def _compute(value: object) -> Reference:
     """A compute may be a bare name (``local``, ``serverless``, ``gpu-cluster``)."""
     found = _reference(value)
-    return AssetName(found.path) if isinstance(found, LocalPath) else found
+    if not isinstance(found, LocalPath):
+        return found
+    return CloudResource(found.path) if found.path.startswith("/subscriptions/") else AssetName(found.path)
 
 
 def _list(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
 
+_BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
 def _boolean(value: object) -> object:
-    """``"true"`` and ``"False"`` as text are what the collector's schema asks for."""
-    return {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value
+    """``"true"`` and ``"False"`` as text are what the collector's schema asks for; ``yes`` and ``on`` are booleans to
+    the original, whose YAML is 1.1."""
+    return _BOOLEANS.get(value.lower(), value) if isinstance(value, str) else value
 
 
-Text = Annotated[str, BeforeValidator(_as_written)]
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, str) and re.fullmatch(r"[-+]?\d{1,18}", value) else value
+
+
+Text = Annotated[str, BeforeValidator(_as_written, json_schema_input_type=str | int | float | bool)]
 """Text; a number or a boolean stands for the text it was written as (``version: 1.10``)."""
 
-Snake = BeforeValidator(_snake_case)
+Snake = _AnyCase()
 """Before a Literal: any case of its values."""
 
-OneOrMore = BeforeValidator(_list)
+OneOrMore = BeforeValidator(_list, json_schema_input_type=Any)
 """Before a list: a single value stands for a list of one."""
 
-Flag = Annotated[bool, BeforeValidator(_boolean)]
+Flag = Annotated[bool, BeforeValidator(_boolean, json_schema_input_type=bool | str)]
 
-Ref = Annotated[Reference, PlainValidator(_reference), PlainSerializer(str, return_type=str)]
+Whole = Annotated[int, _AlsoText()]
+
+_REFERENCE_TEXT = WithJsonSchema({"type": "string", "minLength": 1}, mode="validation")
+
+Ref = Annotated[Reference, PlainValidator(_reference), PlainSerializer(str, return_type=str), _REFERENCE_TEXT]
 """A reference, parsed; text in JSON."""
 
-AssetRef = Annotated[Reference, PlainValidator(_asset), PlainSerializer(str, return_type=str)]
+AssetRef = Annotated[Reference, PlainValidator(_asset), PlainSerializer(str, return_type=str), _REFERENCE_TEXT]
 """A reference that cannot be a local path."""
 
-ComputeRef = Annotated[Reference, PlainValidator(_compute), PlainSerializer(str, return_type=str)]
+ComputeRef = Annotated[Reference, PlainValidator(_compute), PlainSerializer(str, return_type=str), _REFERENCE_TEXT]
 
 AssetNameText = Annotated[Text, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$")]
 """A name that ``azureml:name:version`` can say."""
@@ -160,7 +214,22 @@ InlineTag = Tag("<inline>")
 RefOrInline = Discriminator(text_or_mapping)
 
 
-class Resource(Spec):
+class ReadOnly(Spec):
+    """What the original writes into the files that it prints (``show``, ``export``) and does not read back."""
+
+    id: Annotated[Any, WithoutEffect()] = None
+    creation_context: Annotated[Any, WithoutEffect()] = None
+    provisioning_state: Annotated[Any, WithoutEffect()] = None
+    provisioning_errors: Annotated[Any, WithoutEffect()] = None
+    created_on: Annotated[Any, WithoutEffect()] = None
+    latest_version: Annotated[Any, WithoutEffect()] = None
+    status: Annotated[Any, WithoutEffect()] = None
+    log_files: Annotated[Any, WithoutEffect()] = None
+    parameters: Annotated[Any, WithoutEffect()] = None
+    is_enabled: Annotated[Any, WithoutEffect()] = None
+
+
+class Resource(ReadOnly):
     """What every file may say about itself."""
 
     schema_url: Text | None = Field(default=None, alias="$schema")
@@ -171,12 +240,12 @@ class Resource(Spec):
 
 
 class Opaque(Spec):
-    """A job, step or component of a type that parses and cannot run (sweep, spark, automl …): kept as it was
+    """A job, step, component or signal of a type that parses and cannot run (spark, automl …): kept as it was
     written, refused when it is submitted."""
 
     model_config = ConfigDict(strict=True, extra="allow", frozen=True)
 
-    type: Text
+    type: str
 
     def entries(self) -> Iterator[tuple[str, Any, list[Any]]]:
         """All of its keys, unmarked: nothing in it is acted upon."""

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from modelyard_specs.kinds.assets import EnvironmentField, ModelField
-from modelyard_specs.kinds.base import Flag, Ref, Resource, Snake, Spec, Text, Texts, WithoutEffect
+from modelyard_specs.kinds.base import Flag, Ref, Resource, Snake, Spec, Text, Texts, Whole, WithoutEffect
 
-Percent = Annotated[int, Field(ge=0, le=100)]
+Percent = Annotated[Whole, Field(ge=0, le=100)]
 EndpointName = Annotated[Text, Field(pattern=r"^[A-Za-z]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?$")]
 """Up to 32 letters, digits and hyphens, as in the original."""
 
@@ -24,6 +24,8 @@ class OnlineEndpoint(Resource):
     public_network_access: Annotated[Text | None, WithoutEffect()] = None
     location: Annotated[Text | None, WithoutEffect()] = None
     kind: Annotated[Text | None, WithoutEffect()] = None
+    scoring_uri: Annotated[Any, WithoutEffect()] = None
+    openapi_uri: Annotated[Any, WithoutEffect()] = None
 
     @model_validator(mode="after")
     def _whole(self) -> "OnlineEndpoint":
@@ -42,19 +44,19 @@ class CodeConfiguration(Spec):
 class RequestSettings(Spec):
     """Times in milliseconds."""
 
-    request_timeout_ms: Annotated[int | None, Field(ge=1)] = None
-    max_concurrent_requests_per_instance: Annotated[int | None, Field(ge=1)] = None
-    max_queue_wait_ms: Annotated[int | None, Field(ge=0)] = None
+    request_timeout_ms: Annotated[Whole | None, Field(ge=1)] = None
+    max_concurrent_requests_per_instance: Annotated[Whole | None, Field(ge=1), WithoutEffect()] = None
+    max_queue_wait_ms: Annotated[Whole | None, Field(ge=0), WithoutEffect()] = None
 
 
 class Probe(Spec):
     """Times in seconds."""
 
-    initial_delay: Annotated[int | None, Field(ge=0)] = None
-    period: Annotated[int | None, Field(ge=1)] = None
-    timeout: Annotated[int | None, Field(ge=1)] = None
-    success_threshold: Annotated[int | None, Field(ge=1)] = None
-    failure_threshold: Annotated[int | None, Field(ge=1)] = None
+    initial_delay: Annotated[Whole | None, Field(ge=0)] = None
+    period: Annotated[Whole | None, Field(ge=1)] = None
+    timeout: Annotated[Whole | None, Field(ge=1)] = None
+    success_threshold: Annotated[Whole | None, Field(ge=1)] = None
+    failure_threshold: Annotated[Whole | None, Field(ge=1)] = None
 
 
 class Collection(Spec):
@@ -88,17 +90,17 @@ class ResourceRequirements(Spec):
     """What a replica asks for, and may take at most."""
 
     requests: ResourceAmounts | None = None
-    limits: ResourceAmounts | None = None
+    limits: Annotated[ResourceAmounts | None, WithoutEffect()] = None
 
 
 class ScaleSettings(Spec):
     """``default`` keeps ``instance_count``; ``target_utilization`` moves between two counts. Interval in seconds."""
 
     type: Annotated[Literal["default", "target_utilization"], Snake]
-    min_instances: Annotated[int | None, Field(ge=0)] = None
-    max_instances: Annotated[int | None, Field(ge=1)] = None
-    polling_interval: Annotated[int | None, Field(ge=1)] = None
-    target_utilization_percentage: Annotated[int | None, Field(ge=1, le=100)] = None
+    min_instances: Annotated[Whole | None, Field(ge=0)] = None
+    max_instances: Annotated[Whole | None, Field(ge=1)] = None
+    polling_interval: Annotated[Whole | None, Field(ge=1)] = None
+    target_utilization_percentage: Annotated[Whole | None, Field(ge=1, le=100)] = None
 
 
 class OnlineDeployment(Resource):
@@ -111,14 +113,14 @@ class OnlineDeployment(Resource):
     code_configuration: CodeConfiguration | None = None
     environment: EnvironmentField | None = None
     environment_variables: Texts = Field(default_factory=dict)
-    instance_type: Text | None = None
-    instance_count: Annotated[int, Field(ge=0)] = 1
+    instance_type: Annotated[Text | None, WithoutEffect()] = None
+    instance_count: Annotated[Whole, Field(ge=0)] = 1
     request_settings: RequestSettings = Field(default_factory=RequestSettings)
-    liveness_probe: Probe | None = None
-    readiness_probe: Probe | None = None
+    liveness_probe: Annotated[Probe | None, WithoutEffect()] = None
+    readiness_probe: Annotated[Probe | None, WithoutEffect()] = None
     data_collector: DataCollector | None = None
     resources: ResourceRequirements | None = None
-    scale_settings: ScaleSettings | None = None
+    scale_settings: Annotated[ScaleSettings | None, WithoutEffect()] = None
     model_mount_path: Annotated[Text | None, WithoutEffect()] = None
     app_insights_enabled: Annotated[Flag | None, WithoutEffect()] = None
     egress_public_network_access: Annotated[Text | None, WithoutEffect()] = None

@@ -1,16 +1,38 @@
 """Inputs and outputs: what a component declares, and what a job gives."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from modelyard_specs.kinds.base import AssetNameText, Flag, Key, Ref, Snake, Spec, Text, Texts, VersionText
+from modelyard_specs.kinds.base import (
+    AssetNameText,
+    Flag,
+    Key,
+    Ref,
+    Snake,
+    Spec,
+    Text,
+    Texts,
+    VersionText,
+    WithoutEffect,
+)
 
 AssetType = Literal["uri_file", "uri_folder", "mltable", "custom_model", "mlflow_model", "triton_model"]
 LiteralType = Literal["string", "integer", "number", "boolean"]
 PortType = Annotated[AssetType | LiteralType, Snake]
-InputMode = Annotated[Literal["ro_mount", "rw_mount", "download", "direct", "eval_mount", "eval_download"], Snake]
-OutputMode = Annotated[Literal["upload", "rw_mount", "mount", "direct"], Snake]
+DeclaredType = Annotated[
+    PortType,
+    BeforeValidator(
+        lambda value: "uri_folder" if value == "path" else value, json_schema_input_type=PortType | Literal["path"]
+    ),
+]
+"""``path`` is an old word for a file or a folder."""
+
+InputMode = Annotated[
+    Literal["ro_mount", "rw_mount", "mount", "download", "direct", "eval_mount", "eval_download", "upload", "link"],
+    Snake,
+]
+OutputMode = Annotated[Literal["upload", "rw_mount", "mount", "direct", "link", "ro_mount", "download"], Snake]
 
 LITERAL_TYPES: frozenset[str] = frozenset(("string", "integer", "number", "boolean"))
 
@@ -21,10 +43,12 @@ class Input(Spec):
     type: PortType = "uri_folder"
     path: Ref | None = None
     value: str | int | float | bool | None = None
-    mode: InputMode | None = None
+    mode: Annotated[InputMode | None, WithoutEffect()] = None
     description: Text | None = None
-    optional: bool = False
+    optional: Flag = False
     default: str | int | float | bool | None = None
+    path_on_compute: Annotated[Text | None, WithoutEffect()] = None
+    datastore: Annotated[Text | None, WithoutEffect()] = None
 
     @model_validator(mode="after")
     def _one_of(self) -> "Input":
@@ -40,11 +64,12 @@ class Output(Spec):
 
     type: PortType = "uri_folder"
     path: Text | None = None
-    mode: OutputMode | None = None
+    mode: Annotated[OutputMode | None, WithoutEffect()] = None
     name: AssetNameText | None = None
     version: VersionText | None = None
     description: Text | None = None
     tags: Texts = Field(default_factory=dict)
+    path_on_compute: Annotated[Text | None, WithoutEffect()] = None
 
     @model_validator(mode="after")
     def _version_needs_name(self) -> "Output":
@@ -67,13 +92,13 @@ JobInput = Annotated[
 ]
 """A mapping, a literal, or a binding (``${{parent.inputs.x}}``)."""
 
-JobOutput = Annotated[Output, BeforeValidator(_empty_output)]
+JobOutput = Annotated[Output, BeforeValidator(_empty_output, json_schema_input_type=Output | None)]
 """Often null: a folder of the default kind."""
 
 StepOutput = Annotated[
     Annotated[Output, Tag("<mapping>")] | Annotated[str, Tag("<literal>")],
     Discriminator(_form),
-    BeforeValidator(_empty_output),
+    BeforeValidator(_empty_output, json_schema_input_type=Output | str | None),
 ]
 """As a job's output, or a binding to ``${{parent.outputs.x}}``."""
 
@@ -83,14 +108,14 @@ Limit = str | int | float | None
 class DeclaredInput(Spec):
     """An input of a component. A number's ``min``, ``max`` and ``enum`` may be written as text."""
 
-    type: PortType
+    type: DeclaredType
     description: Text | None = None
     optional: Flag = False
     default: str | int | float | bool | None = None
     enum: list[str | int | float | bool] | None = None
     min: Limit = None
     max: Limit = None
-    mode: InputMode | None = None
+    mode: Annotated[InputMode | None, WithoutEffect()] = None
     path: Ref | None = None
 
     @property
@@ -102,10 +127,14 @@ class DeclaredInput(Spec):
 class DeclaredOutput(Spec):
     """An output of a component."""
 
-    type: PortType = "uri_folder"
+    type: DeclaredType = "uri_folder"
     description: Text | None = None
-    mode: OutputMode | None = None
+    mode: Annotated[OutputMode | None, WithoutEffect()] = None
     path: Text | None = None
+    is_control: Annotated[Any, WithoutEffect()] = None
+    early_available: Annotated[Any, WithoutEffect()] = None
 
 
-DeclaredOutputs = dict[Key, Annotated[DeclaredOutput, BeforeValidator(_empty_output)]]
+DeclaredOutputs = dict[
+    Key, Annotated[DeclaredOutput, BeforeValidator(_empty_output, json_schema_input_type=DeclaredOutput | None)]
+]

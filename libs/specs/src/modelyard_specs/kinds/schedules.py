@@ -1,30 +1,39 @@
-"""Schedules: a job at certain times, or a monitor."""
+"""Schedules: a job at certain times, a monitor, or a data import."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Discriminator, Field, Tag
 
+from modelyard_specs.kinds.assets import DataImport, EnvironmentField
 from modelyard_specs.kinds.base import (
     AssetRef,
+    ComputeRef,
     Flag,
     Inlined,
+    InlineTag,
     OneOrMore,
     Opaque,
+    ReadOnly,
     Ref,
+    RefOrInline,
+    RefTag,
     Resource,
     Snake,
     Spec,
     Text,
     Texts,
+    Whole,
     WithoutEffect,
 )
-from modelyard_specs.kinds.jobs import CommandJob, PipelineJob, PipelineSettings, is_command
+from modelyard_specs.kinds.jobs import CommandJob, OpaqueJob, PipelineJob, PipelineSettings, is_command
 from modelyard_specs.kinds.ports import Input, JobInput, JobOutput
+from modelyard_specs.kinds.runs import Distribution, Limits, Resources
 from modelyard_specs.references import AssetVersion, Reference
 
 Weekday = Annotated[Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"], Snake]
-Hour = Annotated[int, Field(ge=0, le=23)]
-Minute = Annotated[int, Field(ge=0, le=59)]
+Hour = Annotated[Whole, Field(ge=0, le=23)]
+Minute = Annotated[Whole, Field(ge=0, le=59)]
 
 
 class _Times(Spec):
@@ -46,7 +55,7 @@ class RecurrencePattern(Spec):
     hours: Annotated[list[Hour], OneOrMore]
     minutes: Annotated[list[Minute], OneOrMore]
     week_days: Annotated[list[Weekday], OneOrMore] = Field(default_factory=list)
-    month_days: Annotated[list[Annotated[int, Field(ge=-1, le=31)]], OneOrMore] = Field(default_factory=list)
+    month_days: Annotated[list[Annotated[Whole, Field(ge=-1, le=31)]], OneOrMore] = Field(default_factory=list)
 
 
 class RecurrenceTrigger(_Times):
@@ -54,7 +63,7 @@ class RecurrenceTrigger(_Times):
 
     type: Annotated[Literal["recurrence"], Snake]
     frequency: Annotated[Literal["minute", "hour", "day", "week", "month"], Snake]
-    interval: Annotated[int, Field(ge=1)]
+    interval: Annotated[Whole, Field(ge=1)]
     schedule: RecurrencePattern | None = None
 
 
@@ -82,15 +91,17 @@ def _job_form(value: object) -> str:
     return "<command>" if is_command(value) else "<opaque>"
 
 
-class JobFrom(Spec):
+class JobFrom(ReadOnly):
     """A job in a file (or a registered one) with what differs from it."""
 
+    schema_url: Text | None = Field(default=None, alias="$schema")
+    parent_job_name: Annotated[Text | None, WithoutEffect()] = None
     type: Text | None = None
     job: Annotated[
         Annotated[Ref, Tag("<reference>")]
         | Annotated[CommandJob, Tag("<command>")]
         | Annotated[PipelineJob, Tag("<pipeline>")]
-        | Annotated[Opaque, Tag("<opaque>")],
+        | Annotated[OpaqueJob, Tag("<opaque>")],
         Discriminator(_job_form),
         Inlined("job"),
     ]
@@ -103,7 +114,15 @@ class JobFrom(Spec):
     inputs: dict[str, JobInput] = Field(default_factory=dict)
     outputs: dict[str, JobOutput] = Field(default_factory=dict)
     settings: PipelineSettings | None = None
+    compute: Annotated[ComputeRef | None, WithoutEffect()] = None
+    environment: EnvironmentField | None = None
+    environment_variables: Texts = Field(default_factory=dict)
+    resources: Resources | None = None
+    limits: Limits | None = None
+    distribution: Distribution | None = None
     identity: Annotated[Any, WithoutEffect()] = None
+    services: Annotated[Any, WithoutEffect()] = None
+    queue_settings: Annotated[Any, WithoutEffect()] = None
 
 
 CreateJob = Annotated[
@@ -111,7 +130,7 @@ CreateJob = Annotated[
     | Annotated[JobFrom, Tag("<file>")]
     | Annotated[CommandJob, Tag("<command>")]
     | Annotated[PipelineJob, Tag("<pipeline>")]
-    | Annotated[Opaque, Tag("<opaque>")],
+    | Annotated[OpaqueJob, Tag("<opaque>")],
     Discriminator(_job_form),
     Inlined("job"),
 ]
@@ -126,11 +145,21 @@ class JobSchedule(Resource):
     create_job: CreateJob
 
 
+class ImportSchedule(Resource):
+    """A data import at certain times. Parses; cannot run yet."""
+
+    display_name: Text | None = None
+    trigger: TimeTrigger
+    import_data: Annotated[
+        Annotated[Ref, RefTag] | Annotated[DataImport, InlineTag], RefOrInline, Inlined("data-import")
+    ]
+
+
 class MonitoringTarget(Spec):
     """The deployment that is watched: ``endpoint_deployment_id: azureml:ENDPOINT:DEPLOYMENT``."""
 
-    ml_task: Annotated[Text | None, Snake] = None
-    endpoint_deployment_id: AssetRef | None = None
+    ml_task: Annotated[Text | None, Snake, WithoutEffect()] = None
+    endpoint_deployment_id: ComputeRef | None = None
     model_id: AssetRef | None = None
 
     @property
@@ -154,8 +183,8 @@ class MonitoredData(Spec):
 
     input_data: Input | None = None
     data_context: Annotated[Text | None, Snake] = None
-    data_column_names: dict[str, Text] = Field(default_factory=dict)
-    target_column_name: Text | None = None
+    data_column_names: Annotated[dict[str, Text], WithoutEffect()] = Field(default_factory=dict)
+    target_column_name: Annotated[Text | None, WithoutEffect()] = None
     data_window: DataWindow | None = None
     pre_processing_component: Annotated[Text | None, WithoutEffect()] = None
 
@@ -163,7 +192,7 @@ class MonitoredData(Spec):
 class TopFeatures(Spec):
     """The most important features only."""
 
-    top_n_feature_importance: Annotated[int, Field(ge=1)]
+    top_n_feature_importance: Annotated[Whole, Field(ge=1)]
 
 
 def _features_form(value: object) -> str:
@@ -207,6 +236,8 @@ class CategoricalDrift(Spec):
 class DriftThresholds(Spec):
     """What counts as drift."""
 
+    threshold: Annotated[float | None, WithoutEffect()] = None
+    data_type: Annotated[Text | None, WithoutEffect()] = None
     numerical: NumericalDrift = Field(default_factory=NumericalDrift)
     categorical: CategoricalDrift = Field(default_factory=CategoricalDrift)
 
@@ -222,6 +253,8 @@ class QualityRates(Spec):
 class QualityThresholds(Spec):
     """What counts as bad data."""
 
+    threshold: Annotated[float | None, WithoutEffect()] = None
+    data_type: Annotated[Text | None, WithoutEffect()] = None
     numerical: QualityRates = Field(default_factory=QualityRates)
     categorical: QualityRates = Field(default_factory=QualityRates)
 
@@ -238,8 +271,8 @@ class DataDrift(_Signal):
 
     type: Annotated[Literal["data_drift"], Snake]
     features: Features | None = None
-    feature_type_override: dict[str, Text] = Field(default_factory=dict)
-    data_segment: DataSegment | None = None
+    feature_type_override: Annotated[dict[str, Text], WithoutEffect()] = Field(default_factory=dict)
+    data_segment: Annotated[DataSegment | None, WithoutEffect()] = None
     metric_thresholds: DriftThresholds = Field(default_factory=DriftThresholds)
 
 
@@ -255,21 +288,36 @@ class DataQuality(_Signal):
 
     type: Annotated[Literal["data_quality"], Snake]
     features: Features | None = None
-    feature_type_override: dict[str, Text] = Field(default_factory=dict)
+    feature_type_override: Annotated[dict[str, Text], WithoutEffect()] = Field(default_factory=dict)
     metric_thresholds: QualityThresholds = Field(default_factory=QualityThresholds)
+
+
+class OpaqueSignal(Opaque):
+    """A signal of the original that is not computed here."""
+
+    type: Annotated[
+        Literal[
+            "feature_attribution_drift",
+            "model_performance",
+            "custom",
+            "generation_safety_quality",
+            "generation_token_statistics",
+        ],
+        Snake,
+    ]
 
 
 def _signal_form(value: object) -> str:
     kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
-    known = str(kind).lower().replace("datadrift", "data_drift")
-    return f"<{known}>" if known in {"data_drift", "prediction_drift", "data_quality"} else "<opaque>"
+    known = re.sub("[-_]", "", str(kind)).lower()
+    return f"<{known}>" if known in {"datadrift", "predictiondrift", "dataquality"} else "<opaque>"
 
 
 Signal = Annotated[
-    Annotated[DataDrift, Tag("<data_drift>")]
-    | Annotated[PredictionDrift, Tag("<prediction_drift>")]
-    | Annotated[DataQuality, Tag("<data_quality>")]
-    | Annotated[Opaque, Tag("<opaque>")],
+    Annotated[DataDrift, Tag("<datadrift>")]
+    | Annotated[PredictionDrift, Tag("<predictiondrift>")]
+    | Annotated[DataQuality, Tag("<dataquality>")]
+    | Annotated[OpaqueSignal, Tag("<opaque>")],
     Discriminator(_signal_form),
 ]
 
