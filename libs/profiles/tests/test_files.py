@@ -9,7 +9,7 @@ import pyarrow.parquet
 import pytest
 
 from modelyard_profiles import DataFileError, LogicalType, profile_file
-from modelyard_profiles.files import BLOCK_BYTES
+from modelyard_profiles.readers import BLOCK_BYTES
 
 
 @pytest.fixture

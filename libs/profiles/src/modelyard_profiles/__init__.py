@@ -9,6 +9,7 @@ from modelyard_profiles.distances import (
     population_stability_index,
 )
 from modelyard_profiles.drift import DEFAULT_RULES, MIN_ROWS, DriftRule, FeatureDrift, compare
+from modelyard_profiles.effects import cohens_d, cohens_w
 from modelyard_profiles.errors import (
     ColumnConflictError,
     DataFileError,
@@ -17,7 +18,10 @@ from modelyard_profiles.errors import (
     ProfileError,
     StoredProfileError,
 )
-from modelyard_profiles.files import FileFormat, format_of, profile_file
+from modelyard_profiles.files import profile_file, profile_rows
+from modelyard_profiles.mltable import MLTable, MLTableError
+from modelyard_profiles.readers import DataFile, FileFormat, format_of
+from modelyard_profiles.rows import Rows, file_rows, read_rows
 from modelyard_profiles.table import TableProfile, merge
 
 __all__ = [
@@ -25,18 +29,25 @@ __all__ = [
     "MIN_ROWS",
     "ColumnConflictError",
     "ColumnProfile",
+    "DataFile",
     "DataFileError",
     "DriftRule",
     "EmptySideError",
     "FeatureDrift",
     "FileFormat",
     "LogicalType",
+    "MLTable",
+    "MLTableError",
     "Measure",
     "NotComparableError",
     "ProfileError",
+    "Rows",
     "StoredProfileError",
     "TableProfile",
+    "cohens_d",
+    "cohens_w",
     "compare",
+    "file_rows",
     "format_of",
     "jensen_shannon_distance",
     "kolmogorov_smirnov_statistic",
@@ -44,4 +55,6 @@ __all__ = [
     "normalized_wasserstein_distance",
     "population_stability_index",
     "profile_file",
+    "profile_rows",
+    "read_rows",
 ]

@@ -15,6 +15,19 @@ from modelyard_profiles.numeric import NumericSketch
 
 SUMMARY_RANKS: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 SUMMARY_TOP: Final = 10
+DOCUMENT_RANKS: Final = (
+    0.0,
+    0.01,
+    0.05,
+    *(i / 10 for i in range(1, 5)),
+    0.5,
+    *(i / 10 for i in range(6, 10)),
+    0.95,
+    0.99,
+    1.0,
+)
+DOCUMENT_TOP: Final = 50
+HISTOGRAM_BINS: Final = 20
 MAX_VALUE_CHARACTERS: Final = 256  # longer texts are told apart by their first characters only
 
 
@@ -108,6 +121,31 @@ class ColumnProfile:
                 "top": [{"value": value, "count": count} for value, count in self.categories.top(SUMMARY_TOP)],
             }
         return read
+
+    def document(self) -> dict[str, Any]:
+        """All that is worth reading, as JSON: the summary, and more quantiles and top values, the number of distinct values,
+        a histogram with its bins' edges (numbers as they are, times as ISO 8601), and how exact these are."""
+        read = self.summary()
+        if self.numbers is not None and self.numbers.count:
+            numbers = self.numbers
+            show = _iso_time if self.kind is LogicalType.TIMESTAMP else _finite
+            quantiles = numbers.quantiles(list(DOCUMENT_RANKS))
+            edges, counts = numbers.histogram(HISTOGRAM_BINS)
+            read |= {
+                "quantiles": {f"{rank:g}": show(value) for rank, value in zip(DOCUMENT_RANKS, quantiles, strict=True)},
+                "histogram": {"edges": [show(edge) for edge in edges], "counts": counts},
+                "rank_error": numbers.rank_error,
+            }
+            if numbers.distinct is not None:
+                read |= {"distinct": numbers.distinct.estimate, "exact": numbers.distinct.exact}
+        if self.categories is not None:
+            top = self.categories.top(DOCUMENT_TOP)
+            read |= {
+                "top": [{"value": value, "count": count} for value, count in top],
+                "other": self.categories.count - sum(count for _, count in top),
+            }
+        rows = self.count + self.missing
+        return read | {"missing_share": self.missing / rows if rows else 0.0}
 
     def to_json(self) -> dict[str, Any]:
         """For storage; `from_json` reads it back."""

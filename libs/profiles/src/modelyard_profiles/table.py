@@ -55,6 +55,10 @@ class TableProfile:
         """What a person wants to read, as JSON."""
         return {"rows": self.rows, "columns": {name: column.summary() for name, column in self._columns.items()}}
 
+    def document(self) -> dict[str, Any]:
+        """All that is worth reading, as JSON: as `summary`, with histograms, more quantiles and top values."""
+        return {"rows": self.rows, "columns": {name: column.document() for name, column in self._columns.items()}}
+
     def to_bytes(self) -> bytes:
         """For storage; `from_bytes` reads it back. A line with format and digest, then JSON: about 16 KiB a numeric column."""
         columns = [[name, column.to_json()] for name, column in self._columns.items()]
