@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeAlias
@@ -60,8 +60,8 @@ def authenticate(request: Request) -> Caller:
     return Caller(who, cause_of_request(who, request.headers, telemetry.traceparent()))
 
 
-def _at_least(role: Role) -> Callable[[Request], Caller]:
-    def check(request: Request) -> Caller:
+def _at_least(role: Role) -> Callable[[Request], Awaitable[Caller]]:
+    async def check(request: Request) -> Caller:  # async, since it never waits: FastAPI gives others a thread
         caller = authenticate(request)
         if not caller.identity.may(role):
             raise ForbiddenError(f"{caller.identity.actor} has the role {caller.identity.role}; this needs {role}")
@@ -86,13 +86,20 @@ def problem_response(error: PlatformError) -> JSONResponse:
 
 
 def _from_validation(error: RequestValidationError) -> PlatformError:
-    errors = [
-        {"path": ".".join(str(part) for part in item["loc"]), "message": item["msg"]} for item in error.errors()[:50]
-    ]
+    errors = [_finding(item) for item in error.errors()[:50]]
     first = errors[0] if errors else {"path": "", "message": "not valid"}
     return InvalidError(
         f"{first['path']}: {first['message']}", code="request_invalid", path=first["path"], errors=errors
     )
+
+
+def _finding(item: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with a request, and with which part of it. JSON that cannot be read is wrong as a whole: what FastAPI counts there
+    are characters, no key."""
+    if item["type"] == "json_invalid":
+        reason = (item.get("ctx") or {}).get("error") or item["msg"]
+        return {"path": "body", "message": f"this is no JSON: {reason} (character {item['loc'][-1]})"}
+    return {"path": ".".join(str(part) for part in item["loc"]), "message": item["msg"]}
 
 
 def create_app(
@@ -123,6 +130,11 @@ def create_app(
         return JSONResponse(
             problem | {"status": error.status_code}, error.status_code, error.headers, media_type=PROBLEM
         )
+
+    @app.exception_handler(asyncpg.DataError)
+    async def on_data_error(_: Request, error: asyncpg.DataError) -> JSONResponse:
+        # The last line against input that no check has met, such as U+0000 in a parameter: it is the caller's, and nothing was kept.
+        return problem_response(InvalidError(f"the database cannot take a value of this request: {error}"))
 
     async def on_unavailable(_: Request, error: Exception) -> JSONResponse:
         log.warning("something this needs does not answer", extra={"error": repr(error)})

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import BinaryIO, Final, cast
 from urllib.parse import urlsplit
@@ -18,26 +17,14 @@ from minio.error import S3Error
 
 from modelyard_platform.errors import InvalidError, NotFoundError, UnavailableError
 from modelyard_platform.settings import StoreSettings
+from modelyard_platform.trees.blobs import DigestMismatchError, check_digest
+
+__all__ = ["DigestMismatchError", "ObjectStore", "check_digest", "key_of"]
 
 CHUNK: Final = 1 << 20
-PART: Final = 16 << 20
-_PARALLEL: Final = 8
+_MULTIPART: Final = 16 << 20
+_PARALLEL: Final = 16
 _MISSING: Final = frozenset({"NoSuchKey", "NoSuchObject", "NotFound"})
-
-
-class DigestMismatchError(InvalidError):
-    """The bytes are not those their digest promised."""
-
-    code = "digest_mismatch"
-
-
-def check_digest(digest: str) -> str:
-    """The digest itself when it is 64 lower-case hex characters. Raises InvalidError."""
-    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
-        raise InvalidError(
-            f"{digest[:80]!r} is not a sha256 digest: 64 characters of 0-9 and a-f", code="digest_invalid"
-        )
-    return digest
 
 
 def key_of(digest: str) -> str:
@@ -72,27 +59,47 @@ class ObjectStore:
         with _answers():
             return self._client.bucket_exists(self._bucket)
 
-    def exists(self, digest: str) -> bool:
-        """Whether this blob is stored."""
+    def size(self, digest: str) -> int | None:
+        """How many bytes this blob has, None when it is not stored."""
         try:
             with _answers():
-                self._client.stat_object(self._bucket, key_of(digest))
+                return self._client.stat_object(self._bucket, key_of(digest)).size
         except NotFoundError:
-            return False
-        return True
+            return None
 
-    def missing(self, digests: Iterable[str]) -> set[str]:
-        """Those blobs that are not stored."""
+    def exists(self, digest: str) -> bool:
+        """Whether this blob is stored."""
+        return self.size(digest) is not None
+
+    def sizes(self, digests: Iterable[str]) -> dict[str, int]:
+        """The sizes of those blobs that are stored, in bytes."""
         wanted = list(digests)
-        with ThreadPoolExecutor(_PARALLEL) as pool:
-            return {digest for digest, there in zip(wanted, pool.map(self.exists, wanted), strict=True) if not there}
+        if len(wanted) == 1:
+            found: Iterable[int | None] = [self.size(wanted[0])]
+        else:
+            with ThreadPoolExecutor(_PARALLEL) as pool:
+                found = list(pool.map(self.size, wanted))
+        return {digest: size for digest, size in zip(wanted, found, strict=True) if size is not None}
+
+    def missing(self, blobs: Iterable[str]) -> set[str]:
+        """Those blobs that are not stored."""
+        wanted = set(blobs)
+        return wanted - self.sizes(wanted).keys()
+
+    def put(self, digest: str, data: bytes) -> None:
+        """Store bytes whose digest is known to be right."""
+        with _answers():
+            self._client.put_object(self._bucket, key_of(digest), io.BytesIO(data), len(data), part_size=_MULTIPART)
+
+    def expect(self, digests: Collection[str]) -> None:
+        """Nothing has to be asked for here."""
 
     def put_file(self, file: BinaryIO, digest: str, size: int) -> None:
         """Store a file whose digest is known to be right. A blob that is there already is not sent again."""
         if self.exists(digest):
             return
         with _answers():
-            self._client.put_object(self._bucket, key_of(digest), file, size, part_size=PART)
+            self._client.put_object(self._bucket, key_of(digest), file, size, part_size=_MULTIPART)
 
     def put_bytes(self, data: bytes) -> str:
         """Store bytes and return their digest."""
@@ -109,32 +116,27 @@ class ObjectStore:
                 raise InvalidError(f"blob {digest} is larger than {limit} bytes")
         return bytes(data)
 
-    def chunks(self, digest: str) -> Iterator[bytes]:
-        """A blob piece by piece. Raises DigestMismatchError after the last piece when the bytes were not the promised ones."""
+    def chunks(self, digest: str, *, offset: int = 0) -> Iterator[bytes]:
+        """A blob piece by piece, from byte `offset` on.
+
+        Raises DigestMismatchError after the last piece when all the bytes were not the promised ones.
+        """
         with _answers():
-            response = self._client.get_object(self._bucket, key_of(digest))
+            response = self._client.get_object(self._bucket, key_of(digest), offset=offset)
         seen = hashlib.sha256()
         try:
-            for chunk in response.stream(CHUNK):
+            while True:
+                with _answers():
+                    chunk = response.read(CHUNK)
+                if not chunk:
+                    break
                 seen.update(chunk)
                 yield chunk
         finally:
             response.close()
             response.release_conn()
-        if seen.hexdigest() != digest:
+        if not offset and seen.hexdigest() != digest:
             raise DigestMismatchError(f"blob {digest} has been damaged: its bytes have the digest {seen.hexdigest()}")
-
-    def get_file(self, digest: str, target: Path) -> None:
-        """A blob into a file, verified before the file gets its name."""
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=target.parent, delete=False, prefix=".part-") as part:
-            try:
-                for chunk in self.chunks(digest):
-                    part.write(chunk)
-            except BaseException:
-                Path(part.name).unlink(missing_ok=True)
-                raise
-        Path(part.name).replace(target)
 
     async def put_stream(self, chunks: AsyncIterator[bytes], digest: str, *, limit: int) -> int:
         """Store what comes in, checking it against its digest first; returns the size. Constant memory: it is spooled to a file.
@@ -160,9 +162,9 @@ class ObjectStore:
             await asyncio.to_thread(self.put_file, cast("BinaryIO", spool), digest, size)
         return size
 
-    async def stream(self, digest: str) -> AsyncIterator[bytes]:
+    async def stream(self, digest: str, *, offset: int = 0) -> AsyncIterator[bytes]:
         """A blob piece by piece, for an HTTP answer."""
-        iterator = self.chunks(digest)
+        iterator = self.chunks(digest, offset=offset)
         while (chunk := await asyncio.to_thread(next, iterator, None)) is not None:
             yield chunk
 

@@ -23,9 +23,11 @@ on conflict (workspace, subject) do update set sequence = outbox_sequences.seque
 returning sequence
 """
 _INSERT: Final = """
-insert into outbox (event_id, workspace, type, subject, sequence, envelope) values ($1, $2, $3, $4, $5, $6)
+with event as (
+    insert into outbox (event_id, workspace, type, subject, sequence, envelope) values ($1, $2, $3, $4, $5, $6)
+)
+select pg_notify('modelyard_outbox', current_schema())
 """
-_WAKE: Final = "select pg_notify('modelyard_outbox', current_schema())"
 
 
 async def add(tx: Connection, source: str, data: EventData, cause: Cause) -> Event[Any]:
@@ -50,5 +52,4 @@ async def add(tx: Connection, source: str, data: EventData, cause: Cause) -> Eve
         data=data.model_dump(mode="json"),
     )
     await tx.execute(_INSERT, event.id, cause.workspace, data.TYPE, data.subject, sequence, encode(event).decode())
-    await tx.execute(_WAKE)
     return event

@@ -142,6 +142,31 @@ def bucket(s3_server: S3Server) -> Bucket:
     return own
 
 
+@pytest.fixture(scope="session")
+def seaweedfs_server(server_layout: "Layout") -> Iterator[S3Server]:
+    """A second S3 server. Most tests want `every_bucket`."""
+    from modelyard_testing.seaweedfs import remove_sockets, seaweedfs, seaweedfs_url
+    from modelyard_testing.servers import running
+
+    try:
+        with running(server_layout, seaweedfs(server_layout)):
+            secret = server_layout.secret("seaweedfs")
+            yield S3Server(url=seaweedfs_url(server_layout), access_key="modelyard", secret_key=secret)
+    finally:
+        remove_sockets(server_layout)
+
+
+@pytest.fixture(params=["s3_server", "seaweedfs_server"], ids=["juicefs", "seaweedfs"])
+def every_bucket(request: pytest.FixtureRequest) -> Bucket:
+    """An empty bucket on one S3 server and then on the other: for tests of what has to do with S3 itself."""
+    from modelyard.stack.provision import create_bucket
+
+    server: S3Server = request.getfixturevalue(request.param)
+    own = Bucket(**vars(server), name=f"test-{uuid4().hex}")
+    create_bucket(own.url, own.access_key, own.secret_key, own.name)
+    return own
+
+
 async def _execute(dsn: str, statement: str) -> None:
     import asyncpg
 
