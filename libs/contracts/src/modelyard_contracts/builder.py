@@ -37,7 +37,7 @@ class EnvironmentBuildFailed(EventData):
 
 
 class ModelConverted(EventData):
-    """The model exists as ONNX too.
+    """The model exists as ONNX too, made in the environment of the lock `environment`.
 
     `max_abs_difference` was measured between the original's and the ONNX model's outputs on `rows` rows."""
 
@@ -51,6 +51,7 @@ class ModelConverted(EventData):
     rows: int
     opset: int | None = None
     signature: dict[str, object] = {}
+    environment: str | None = None
 
     @property
     def subject(self) -> str:
@@ -58,11 +59,14 @@ class ModelConverted(EventData):
 
 
 class ModelConversionFailed(EventData):
+    """`refused` is the version's own subject when its files were not what was signed."""
+
     TYPE: ClassVar[str] = "model.conversion_failed"
 
     name: str
     version: str
     detail: str
+    refused: str | None = None
 
     @property
     def subject(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -55,4 +55,30 @@ class DriftResolved(MonitorEvent):
     TYPE: ClassVar[str] = "drift.resolved"
 
 
-EVENTS: tuple[type[EventData], ...] = (MonitorEvaluated, DriftDetected, DriftResolved)
+class MonitorChange(EventData):
+    """Somebody changed a monitor: its specification `before` (None when it is new) and `after` (None when it is deleted).
+
+    It watches `deployment` of `endpoint`; `references` are the data versions it compares with, as `name:version`.
+    """
+
+    monitor: str
+    endpoint: str
+    deployment: str
+    references: list[str] = []
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+
+    @property
+    def subject(self) -> str:
+        return f"monitors/{self.monitor}"
+
+
+class MonitorUpdated(MonitorChange):
+    TYPE: ClassVar[str] = "monitor.updated"
+
+
+class MonitorDeleted(MonitorChange):
+    TYPE: ClassVar[str] = "monitor.deleted"
+
+
+EVENTS: tuple[type[EventData], ...] = (MonitorEvaluated, DriftDetected, DriftResolved, MonitorUpdated, MonitorDeleted)

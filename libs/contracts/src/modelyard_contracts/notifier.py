@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from modelyard_contracts.envelope import EventData
 
@@ -37,4 +37,30 @@ class AlertDeadLettered(AlertEvent):
     detail: str
 
 
-EVENTS: tuple[type[EventData], ...] = (AlertFired, AlertDelivered, AlertDeadLettered)
+class SubscriptionChange(EventData):
+    """Somebody changed a subscription: it `before` (None when it is new) and `after` (None when it is deleted), secrets masked."""
+
+    subscription: str
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+
+    @property
+    def subject(self) -> str:
+        return f"subscriptions/{self.subscription}"
+
+
+class SubscriptionUpdated(SubscriptionChange):
+    TYPE: ClassVar[str] = "subscription.updated"
+
+
+class SubscriptionDeleted(SubscriptionChange):
+    TYPE: ClassVar[str] = "subscription.deleted"
+
+
+EVENTS: tuple[type[EventData], ...] = (
+    AlertFired,
+    AlertDelivered,
+    AlertDeadLettered,
+    SubscriptionUpdated,
+    SubscriptionDeleted,
+)

@@ -10,7 +10,7 @@ AssetKind = Literal["models", "data", "environments", "components"]
 
 
 class AssetEvent(EventData):
-    """A fact about one version of an asset."""
+    """A fact about one version of an asset, or about its name alone (`version` is empty then)."""
 
     COLLECTION: ClassVar[AssetKind]
 
@@ -19,7 +19,8 @@ class AssetEvent(EventData):
 
     @property
     def subject(self) -> str:
-        return f"{self.COLLECTION}/{self.name}/versions/{self.version}"
+        name = f"{self.COLLECTION}/{self.name}"
+        return f"{name}/versions/{self.version}" if self.version else name
 
 
 class Registered(AssetEvent):
@@ -27,6 +28,7 @@ class Registered(AssetEvent):
 
     type: str | None = None
     tree: str | None = None
+    manifest: str | None = None
     size: int = 0
     job: str | None = None
     tags: dict[str, str] = {}
@@ -67,35 +69,143 @@ class DataProfiled(AssetEvent):
     detail: str | None = None
 
 
-class ModelUpdated(AssetEvent):
-    """Metadata changed: description, tags, properties or stage."""
+class ModelInspected(AssetEvent):
+    """The registry has looked into the model's files: the formats they are in, and how many things in them are dangerous to load."""
 
-    TYPE: ClassVar[str] = "model.updated"
+    TYPE: ClassVar[str] = "model.inspected"
     COLLECTION: ClassVar[AssetKind] = "models"
+
+    flavours: list[str] = []
+    warnings: int = 0
+    detail: str | None = None
+
+
+class IntegrityFailed(AssetEvent):
+    """The version's files were refused where they were to be loaded: they are not what was signed. `refused_by` is the subject of
+    the deployment, step or conversion that was to load them."""
+
+    refused_by: str
+    detail: str
+
+
+class ModelIntegrityFailed(IntegrityFailed):
+    TYPE: ClassVar[str] = "model.integrity_failed"
+    COLLECTION: ClassVar[AssetKind] = "models"
+
+
+class DataIntegrityFailed(IntegrityFailed):
+    TYPE: ClassVar[str] = "data.integrity_failed"
+    COLLECTION: ClassVar[AssetKind] = "data"
+
+
+class AssetChange(AssetEvent):
+    """Somebody changed what is known of a version or of a name: what it was `before`, what it is `after`."""
+
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+
+
+class Updated(AssetChange):
+    """Metadata changed: description, tags, properties or stage."""
 
     changed: dict[str, Any] = {}
 
 
-class ModelAliasMoved(AssetEvent):
+class AliasMoved(AssetChange):
     """An alias (label) such as `champion` now names this version; `version` is empty when the alias was removed."""
-
-    TYPE: ClassVar[str] = "model.alias_moved"
-    COLLECTION: ClassVar[AssetKind] = "models"
 
     alias: str
     previous: str | None = None
 
 
-class ModelArchived(AssetEvent):
-    TYPE: ClassVar[str] = "model.archived"
-    COLLECTION: ClassVar[AssetKind] = "models"
+class Archived(AssetChange):
+    """Hidden from lists and from `latest`; or brought back (`archived` is false)."""
 
     archived: bool = True
 
 
-class ModelDeleted(AssetEvent):
+class Deleted(AssetChange):
+    """Gone for good."""
+
+
+class ModelUpdated(Updated):
+    TYPE: ClassVar[str] = "model.updated"
+    COLLECTION: ClassVar[AssetKind] = "models"
+
+
+class ModelAliasMoved(AliasMoved):
+    TYPE: ClassVar[str] = "model.alias_moved"
+    COLLECTION: ClassVar[AssetKind] = "models"
+
+
+class ModelArchived(Archived):
+    TYPE: ClassVar[str] = "model.archived"
+    COLLECTION: ClassVar[AssetKind] = "models"
+
+
+class ModelDeleted(Deleted):
     TYPE: ClassVar[str] = "model.deleted"
     COLLECTION: ClassVar[AssetKind] = "models"
+
+
+class DataUpdated(Updated):
+    TYPE: ClassVar[str] = "data.updated"
+    COLLECTION: ClassVar[AssetKind] = "data"
+
+
+class DataAliasMoved(AliasMoved):
+    TYPE: ClassVar[str] = "data.alias_moved"
+    COLLECTION: ClassVar[AssetKind] = "data"
+
+
+class DataArchived(Archived):
+    TYPE: ClassVar[str] = "data.archived"
+    COLLECTION: ClassVar[AssetKind] = "data"
+
+
+class DataDeleted(Deleted):
+    TYPE: ClassVar[str] = "data.deleted"
+    COLLECTION: ClassVar[AssetKind] = "data"
+
+
+class EnvironmentUpdated(Updated):
+    TYPE: ClassVar[str] = "environment.updated"
+    COLLECTION: ClassVar[AssetKind] = "environments"
+
+
+class EnvironmentAliasMoved(AliasMoved):
+    TYPE: ClassVar[str] = "environment.alias_moved"
+    COLLECTION: ClassVar[AssetKind] = "environments"
+
+
+class EnvironmentArchived(Archived):
+    TYPE: ClassVar[str] = "environment.archived"
+    COLLECTION: ClassVar[AssetKind] = "environments"
+
+
+class EnvironmentDeleted(Deleted):
+    TYPE: ClassVar[str] = "environment.deleted"
+    COLLECTION: ClassVar[AssetKind] = "environments"
+
+
+class ComponentUpdated(Updated):
+    TYPE: ClassVar[str] = "component.updated"
+    COLLECTION: ClassVar[AssetKind] = "components"
+
+
+class ComponentAliasMoved(AliasMoved):
+    TYPE: ClassVar[str] = "component.alias_moved"
+    COLLECTION: ClassVar[AssetKind] = "components"
+
+
+class ComponentArchived(Archived):
+    TYPE: ClassVar[str] = "component.archived"
+    COLLECTION: ClassVar[AssetKind] = "components"
+
+
+class ComponentDeleted(Deleted):
+    TYPE: ClassVar[str] = "component.deleted"
+    COLLECTION: ClassVar[AssetKind] = "components"
 
 
 class PromotionEvent(AssetEvent):
@@ -123,17 +233,119 @@ class PromotionRejected(PromotionEvent):
     detail: str = ""
 
 
+class Shared(AssetEvent):
+    """A version of this workspace was copied to a shared registry; `target` is its subject there, as `registries/R/models/x/versions/1`."""
+
+    target: str
+
+
+class ModelShared(Shared):
+    TYPE: ClassVar[str] = "model.shared"
+    COLLECTION: ClassVar[AssetKind] = "models"
+
+
+class DataShared(Shared):
+    TYPE: ClassVar[str] = "data.shared"
+    COLLECTION: ClassVar[AssetKind] = "data"
+
+
+class EnvironmentShared(Shared):
+    TYPE: ClassVar[str] = "environment.shared"
+    COLLECTION: ClassVar[AssetKind] = "environments"
+
+
+class ComponentShared(Shared):
+    TYPE: ClassVar[str] = "component.shared"
+    COLLECTION: ClassVar[AssetKind] = "components"
+
+
+class ModelCardUpdated(AssetEvent):
+    """People's sections of the card changed; sections by name."""
+
+    TYPE: ClassVar[str] = "model.card_updated"
+    COLLECTION: ClassVar[AssetKind] = "models"
+
+    before: dict[str, str] = {}
+    after: dict[str, str] = {}
+
+
+class TokenEvent(EventData):
+    """A personal token, by its name."""
+
+    token: str
+    role: str | None = None
+
+    @property
+    def subject(self) -> str:
+        return f"tokens/{self.token}"
+
+
+class ScopeEvent(EventData):
+    """A workspace, or a shared registry."""
+
+    name: str
+    description: str = ""
+
+
+class WorkspaceCreated(ScopeEvent):
+    TYPE: ClassVar[str] = "workspace.created"
+
+    @property
+    def subject(self) -> str:
+        return f"workspaces/{self.name}"
+
+
+class SharedRegistryCreated(ScopeEvent):
+    TYPE: ClassVar[str] = "registry.created"
+
+    @property
+    def subject(self) -> str:
+        return f"registries/{self.name}"
+
+
+class TokenCreated(TokenEvent):
+    TYPE: ClassVar[str] = "token.created"
+
+
+class TokenRevoked(TokenEvent):
+    TYPE: ClassVar[str] = "token.revoked"
+
+
 EVENTS: tuple[type[EventData], ...] = (
     ModelRegistered,
+    ModelInspected,
+    ModelIntegrityFailed,
     ModelUpdated,
     ModelAliasMoved,
     ModelArchived,
     ModelDeleted,
     DataRegistered,
     DataProfiled,
+    DataIntegrityFailed,
     EnvironmentRegistered,
     ComponentRegistered,
     PromotionRequested,
     PromotionApproved,
     PromotionRejected,
+    ModelShared,
+    DataShared,
+    EnvironmentShared,
+    ComponentShared,
+    ModelCardUpdated,
+    TokenCreated,
+    TokenRevoked,
+    WorkspaceCreated,
+    SharedRegistryCreated,
+    DataUpdated,
+    DataAliasMoved,
+    DataArchived,
+    DataDeleted,
+    EnvironmentUpdated,
+    EnvironmentAliasMoved,
+    EnvironmentArchived,
+    EnvironmentDeleted,
+    ComponentUpdated,
+    ComponentAliasMoved,
+    ComponentArchived,
+    ComponentDeleted,
 )

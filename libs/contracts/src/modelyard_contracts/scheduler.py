@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from modelyard_contracts.envelope import EventData
 
@@ -21,11 +21,21 @@ class JobEvent(EventData):
 
 
 class JobSubmitted(JobEvent):
+    """`code` holds the tree digests of its code snapshots, taken of `commit`; `dirty` says that they hold more than was committed.
+
+    `uses` are the subjects of the asset versions that its references were resolved to, such as `data/flights/versions/2`.
+    """
+
     TYPE: ClassVar[str] = "job.submitted"
 
     trigger: str | None = None
+    repository: str | None = None
+    branch: str | None = None
     commit: str | None = None
+    dirty: bool = False
+    code: list[str] = []
     inputs: dict[str, str] = {}
+    uses: list[str] = []
 
 
 class JobStarted(JobEvent):
@@ -33,10 +43,15 @@ class JobStarted(JobEvent):
 
 
 class JobCompleted(JobEvent):
+    """`outputs` are tree digests by name. `properties` are the job's own: what a job was made for is said there.
+    `registered` are the versions that named outputs became, as `models/x/versions/3` by output."""
+
     TYPE: ClassVar[str] = "job.completed"
 
     seconds: float = 0.0
     outputs: dict[str, str] = {}
+    properties: dict[str, str] = {}
+    registered: dict[str, str] = {}
 
 
 class JobFailed(JobEvent):
@@ -54,11 +69,13 @@ class JobCanceled(JobEvent):
 
 
 class StepEvent(EventData):
-    """A fact about one attempt at one step of a job."""
+    """A fact about one attempt at one step of a job. `title` is what the job is called; `environment` is the lock it runs in."""
 
     job: str
     step: str
     attempt: int = 1
+    title: str | None = None
+    environment: str | None = None
 
     @property
     def subject(self) -> str:
@@ -79,11 +96,14 @@ class StepCompleted(StepEvent):
 
 
 class StepFailed(StepEvent):
+    """`refused` is the subject of the asset version that is not what was signed, if that was the reason."""
+
     TYPE: ClassVar[str] = "step.failed"
 
     detail: str
     exit_code: int | None = None
     log_tail: str = ""
+    refused: str | None = None
 
 
 class StepReused(StepEvent):
@@ -104,12 +124,14 @@ class ScheduleEvent(EventData):
 
 
 class ScheduleFired(ScheduleEvent):
-    """A schedule or a trigger has submitted a job."""
+    """A schedule or a trigger has submitted a job; `event` and what follows it say because of which event."""
 
     TYPE: ClassVar[str] = "schedule.fired"
 
     job: str
     event: str | None = None
+    event_type: str | None = None
+    event_subject: str | None = None
 
 
 class ScheduleMissed(ScheduleEvent):
@@ -119,6 +141,26 @@ class ScheduleMissed(ScheduleEvent):
 
     detail: str
     event: str | None = None
+
+
+class TriggerEvent(EventData):
+    """Somebody changed a trigger: its specification `before` (None when it is new) and `after` (None when it is deleted)."""
+
+    trigger: str
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+
+    @property
+    def subject(self) -> str:
+        return f"triggers/{self.trigger}"
+
+
+class TriggerUpdated(TriggerEvent):
+    TYPE: ClassVar[str] = "trigger.updated"
+
+
+class TriggerDeleted(TriggerEvent):
+    TYPE: ClassVar[str] = "trigger.deleted"
 
 
 EVENTS: tuple[type[EventData], ...] = (
@@ -133,4 +175,6 @@ EVENTS: tuple[type[EventData], ...] = (
     StepReused,
     ScheduleFired,
     ScheduleMissed,
+    TriggerUpdated,
+    TriggerDeleted,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from modelyard_contracts.envelope import EventData
 
@@ -17,6 +17,23 @@ class EndpointEvent(EventData):
 
 class EndpointCreated(EndpointEvent):
     TYPE: ClassVar[str] = "endpoint.created"
+
+
+class EndpointUpdated(EndpointEvent):
+    """Its specification changed."""
+
+    TYPE: ClassVar[str] = "endpoint.updated"
+
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+
+
+class EndpointKeyRegenerated(EndpointEvent):
+    """A new key took the place of one; `key` is `primary` or `secondary`."""
+
+    TYPE: ClassVar[str] = "endpoint.key_regenerated"
+
+    key: str
 
 
 class EndpointDeleted(EndpointEvent):
@@ -47,23 +64,36 @@ class DeploymentEvent(EventData):
 
 
 class DeploymentRequested(DeploymentEvent):
+    """Somebody gave it a specification: `before` is the former (None when it is new), `after` the new one, variables masked."""
+
     TYPE: ClassVar[str] = "deployment.requested"
+
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
 
 
 class DeploymentReady(DeploymentEvent):
-    """Its replicas have loaded the model and answered a smoke request: it may get traffic."""
+    """Its replicas have loaded the model and answered a smoke request: it may get traffic.
+
+    What they run, by digest: `package` is the tree of the model's converted form, `code` that of the score script, `environment` the lock.
+    """
 
     TYPE: ClassVar[str] = "deployment.ready"
 
     seconds: float = 0.0
+    package: str | None = None
+    code: str | None = None
+    environment: str | None = None
 
 
 class DeploymentFailed(DeploymentEvent):
-    """`detail` holds the reason, for a score script its traceback."""
+    """`detail` holds the reason, for a score script its traceback. `refused` is the subject of the asset version that is not what was
+    signed, if that was the reason."""
 
     TYPE: ClassVar[str] = "deployment.failed"
 
     detail: str
+    refused: str | None = None
 
 
 class DeploymentDegraded(DeploymentEvent):
@@ -80,6 +110,8 @@ class DeploymentDeleted(DeploymentEvent):
 
 EVENTS: tuple[type[EventData], ...] = (
     EndpointCreated,
+    EndpointUpdated,
+    EndpointKeyRegenerated,
     EndpointDeleted,
     EndpointTrafficChanged,
     DeploymentRequested,

@@ -24,13 +24,38 @@ class _Order(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class External(_Order):
+    """Data that stays outside, as it was when it was recorded: by `sha256` (of a folder: its tree's digest), else by `etag` and `size`.
+
+    `files` counts the objects below an S3 prefix, whose `etag` is then the digest of their listing. `checked` False: only the
+    address is kept; `note` says why.
+    """
+
+    url: str
+    checked: bool = True
+    sha256: str | None = None
+    etag: str | None = None
+    size: int | None = None
+    files: int | None = None
+    last_modified: str | None = None
+    recorded_at: str = ""
+    note: str | None = None
+
+
 class StepInput(_Order):
-    """One input of a step: a literal (`value`), or files (`tree`, and `path` below its root; a `uri_file` is the one file there)."""
+    """One input of a step: a literal (`value`), or files (`tree`, and `path` below its root; a `uri_file` is the one file there),
+    or data outside (`external`), which the runner downloads and which must still be what was recorded.
+
+    Files of a registered version have its `subject` too, and the digest of the signed `manifest` that they must keep to.
+    """
 
     type: DataType
     value: str | None = None
     tree: str | None = None
     path: str = ""
+    external: External | None = None
+    subject: str | None = None
+    manifest: str | None = None
 
 
 class StepOutput(_Order):
@@ -74,11 +99,13 @@ class StepStart(_Order):
 
 
 class StepResult(_Order):
-    """The runner's last report: `POST /internal/v1/steps/{id}/attempts/{n}/finished`. `reason` says why it did not complete."""
+    """The runner's last report: `POST /internal/v1/steps/{id}/attempts/{n}/finished`. `reason` says why it did not complete, `refused`
+    which asset version was not what had been signed."""
 
     status: Literal["completed", "failed", "canceled"]
     exit_code: int | None = None
     reason: str | None = None
+    refused: str | None = None
     log_tail: str = ""
     log: str | None = Field(default=None, description="blob digest of the whole log")
     outputs: dict[str, str] = Field(default={}, description="tree digests by output name")
