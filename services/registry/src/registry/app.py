@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
 from modelyard_platform.clients import ServiceClient
 from modelyard_platform.errors import UnavailableError
+from modelyard_platform.external import ExternalStore
 from modelyard_platform.http import create_app
+from modelyard_platform.manifests import Signer
 from modelyard_platform.objects import ObjectStore
+from modelyard_platform.presigning import Presigner
 from modelyard_platform.service import Running, background, running
-from registry.api import assets, blobs, governance
+from registry.api import assets, blobs, cards, datasets, explanations, governance, integrity, lineage, scopes
 from registry.api.parts import Parts
 from registry.clients import HttpScheduler
 from registry.settings import Settings
 from registry.subscribers import subscribers
-from registry.usecases import profiles, tokens
+from registry.usecases import inspecting, profiles, signing, tokens
+from registry.usecases import lineage as graph
+from registry.usecases.datasets import Datasets
+from registry.usecases.external import Outside
+from registry.usecases.version_tasks import work
 
 
 def build(settings: Settings) -> FastAPI:
@@ -33,10 +41,27 @@ def build(settings: Settings) -> FastAPI:
             store = ObjectStore(settings)
             client = ServiceClient(settings.scheduler_url, service="registry", identity_key=key)
             stack.push_async_callback(client.close)
-            app.state.parts = Parts(here.pool, store, HttpScheduler(client), settings.max_blob_bytes)
+            signer = None if settings.signing_key is None else Signer.read(settings.signing_key)
+            presigner = Presigner(settings.s3_public_url, settings) if settings.s3_public_url else None
+            outside = Outside(ExternalStore(settings))
+            app.state.parts = Parts(
+                here.pool,
+                store,
+                HttpScheduler(client),
+                settings.max_blob_bytes,
+                outside,
+                Datasets(here.pool, store, outside),
+                signer,
+                presigner,
+            )
             if settings.owner_token_sha256:
                 await tokens.ensure_owner(here.pool, settings.owner_token_sha256)
-            await stack.enter_async_context(background(profiles.work(here.pool, store)))
+            await stack.enter_async_context(background(profiles.work(here.pool, store, outside)))
+            settle = partial(signing.settle, signing.Signing(store, signer))
+            await stack.enter_async_context(background(work(here.pool, signing.kinds(signer), settle)))
+            inspect = partial(inspecting.inspect_model, store)
+            await stack.enter_async_context(background(work(here.pool, ("inspection",), inspect)))
+            await stack.enter_async_context(background(graph.build_missing(here.pool)))
             yield
 
     async def ready() -> None:
@@ -44,5 +69,17 @@ def build(settings: Settings) -> FastAPI:
             raise UnavailableError("starting")
         await here.check()
 
-    routers = [*assets.routers(), blobs.router, governance.router, governance.internal]
+    routers = [
+        *assets.routers(),
+        blobs.router,
+        datasets.router,
+        datasets.internal,
+        cards.router,
+        explanations.router,
+        lineage.router,
+        governance.router,
+        governance.internal,
+        scopes.router,
+        integrity.router,
+    ]
     return create_app(service="registry", identity_key=key, routers=routers, lifespan=lifespan, ready=ready)

@@ -6,7 +6,15 @@ from collections.abc import Iterable
 
 from modelyard_platform.errors import ConflictError, InvalidError, NotFoundError, PreconditionError
 
-__all__ = ["AssetNotFoundError", "BlobsMissingError", "InUseError", "InvalidError", "VersionExistsError"]
+__all__ = [
+    "AssetExistsError",
+    "AssetNotFoundError",
+    "BlobsMissingError",
+    "InUseError",
+    "InvalidError",
+    "NotSignedError",
+    "VersionExistsError",
+]
 
 
 class AssetNotFoundError(NotFoundError):
@@ -20,6 +28,15 @@ class AssetNotFoundError(NotFoundError):
         what = "versions" if version else kind
         hint = f"; {what} that exist: {', '.join(there)}" if there else f"; there are no {what} yet"
         super().__init__(f"{kind} has no {wanted!r}{hint}", exists=there)
+
+
+class AssetExistsError(ConflictError):
+    """A name is made once."""
+
+    code = "asset_exists"
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"{kind} has {name!r} already")
 
 
 class VersionExistsError(ConflictError):
@@ -39,8 +56,23 @@ class InUseError(PreconditionError):
     code = "in_use"
 
     def __init__(self, kind: str, name: str, version: str, used_by: list[str]) -> None:
+        more = f" and {len(used_by) - 10} more" if len(used_by) > 10 else ""
         super().__init__(
-            f"{kind} {name}:{version} is in use by {', '.join(used_by)}; remove that first", used_by=used_by
+            f"{kind} {name}:{version} is in use by {', '.join(used_by[:10])}{more}; remove that first",
+            used_by=used_by,
+            version=version,
+        )
+
+
+class PropertySetError(ConflictError):
+    """Properties are facts about a version: they are added, and never changed."""
+
+    code = "property_set"
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(
+            f"{', '.join(names)} cannot change: properties are only added to; what changes belongs into tags",
+            path=f"properties.{names[0]}",
         )
 
 
@@ -54,3 +86,9 @@ class BlobsMissingError(InvalidError):
             f"{len(paths)} files of the tree are not stored: {', '.join(paths[:5])}; upload them first",
             paths=paths[:100],
         )
+
+
+class NotSignedError(NotFoundError):
+    """There is no manifest or no key to make one with."""
+
+    code = "not_signed"

@@ -110,7 +110,8 @@ async def test_an_upload_with_another_digest_is_refused(api: httpx.AsyncClient) 
     answer = await api.put(f"/api/v1/blobs/{wrong}", content=b"these")
     assert answer.status_code == 400
     assert answer.json()["code"] == "digest_mismatch"
-    assert (await api.post("/api/v1/blobs/missing", json={"digests": [wrong]})).json() == {"missing": [wrong]}
+    asked = await api.post("/api/v1/blobs/uploads", json={"blobs": [{"sha256": wrong, "size": 5}]})
+    assert [place["sha256"] for place in asked.json()["missing"]] == [wrong]
 
 
 async def test_labels_tags_archive_and_delete(api: httpx.AsyncClient, store: ObjectStore, tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ async def test_labels_tags_archive_and_delete(api: httpx.AsyncClient, store: Obj
     assert (await api.get(f"{base}/labels/champion")).json()["version"] == "1"
     assert (await api.put(f"{base}/aliases/latest", json={"version": "1"})).status_code == 400
 
-    tagged = (await api.get(f"{base}/versions", params={"tag": "team=ops"})).json()["items"]
+    tagged = (await api.get(f"{base}/versions", params={"search": "team=ops"})).json()["items"]
     assert [version["version"] for version in tagged] == ["1"]
     changed = await api.patch(f"{base}/versions/2", json={"tags": {"team": "lab"}, "description": "the second"})
     assert changed.json()["tags"] == {"team": "lab"}

@@ -12,8 +12,9 @@ from services.registry.tests.support import register_outside
 
 from modelyard_contracts import EventData
 from modelyard_contracts.builder import ModelConverted
-from modelyard_contracts.drift_monitor import DriftDetected
-from modelyard_contracts.scheduler import JobCompleted, JobSubmitted
+from modelyard_contracts.drift_monitor import DriftDetected, MonitorUpdated
+from modelyard_contracts.registry import DataRegistered
+from modelyard_contracts.scheduler import JobCompleted, JobSubmitted, TriggerUpdated
 from modelyard_contracts.serving import (
     DeploymentDeleted,
     DeploymentFailed,
@@ -164,6 +165,33 @@ async def test_why_is_answered_by_the_whole_chain(api: httpx.AsyncClient, pool: 
     ids = {fact["id"] for fact in answer["chain"]}
     assert all(set(fact["because"]) <= ids for fact in answer["chain"])
     assert answer["chain"][1]["because"] == [drift]
+
+
+async def test_why_reaches_the_data_and_whoever_set_the_automatism_up(api: httpx.AsyncClient, pool: Pool) -> None:
+    await happened(pool, api, DataRegistered(name="flights", version="1"))
+    await happened(pool, api, TriggerUpdated(trigger="on-drift", after={"enabled": True}))
+    watching = {"monitor": "m", "endpoint": "e", "deployment": "blue"}
+    await happened(pool, api, MonitorUpdated.model_validate(watching | {"references": ["flights:1"]}))
+    window = {"window": 1, "rows": 1, "baseline_rows": 1}
+    times = {"window_start": "2013-06-01T00:00Z", "window_end": "2013-06-02T00:00Z"}
+    drift = await happened(pool, api, DriftDetected.model_validate(watching | window | times))
+    job = JobSubmitted(job="j", kind="command", trigger="on-drift", uses=["data/flights/versions/1"])
+    await happened(pool, api, job, replace(CAUSE, causation_id=drift))
+    deployment: dict[str, Any] = {"endpoint": "e", "deployment": "blue", "generation": 1}
+    await happened(pool, api, DeploymentRequested(**deployment))
+    await happened(pool, api, DeploymentReady(**deployment))
+
+    async def chain(what: str) -> list[str]:
+        answer = await api.get(f"/api/v1/why/{what}")
+        assert answer.status_code == 200, answer.text
+        return [fact["type"] for fact in answer.json()["chain"]]
+
+    made = ["data.registered", "trigger.updated", "monitor.updated", "drift.detected", "job.submitted"]
+    assert await chain("job/j") == made
+    assert await chain("data/flights:1") == ["data.registered"]
+    assert await chain("monitor/m") == ["data.registered", "monitor.updated"]
+    assert await chain("deployment/e/blue") == ["deployment.requested", "deployment.ready"]
+    assert (await api.get("/api/v1/why/deployment/blue")).status_code == 400
 
 
 async def test_why_of_something_unknown_is_a_404(api: httpx.AsyncClient) -> None:

@@ -61,9 +61,9 @@ async def list_events(
     return {"items": items, "next": following}
 
 
-@router.get("/why/{entity}/{name}", response_model=Explanation, tags=["events"])
+@router.get("/why/{entity}/{name:path}", response_model=Explanation, tags=["events"])
 async def why(entity: str, name: str, parts: Wired, caller: Reader) -> Any:
-    """The chain of events that made an endpoint, a model version (`name:version`) or a job what it is."""
+    """The chain of events that made a thing what it is: `endpoint/NAME`, `model/NAME:VERSION`, `deployment/ENDPOINT/NAME`, `job/NAME` …"""
     return await explain.explain(parts.pool, caller.cause.workspace, entity, name)
 
 

@@ -11,57 +11,63 @@ from modelyard_platform.database import Connection
 from registry.domain.assets import AssetVersion, NewVersion
 from registry.errors import AssetNotFoundError, VersionExistsError
 
-_ENSURE_ASSET: Final = """
-insert into assets (workspace, kind, name) values ($1, $2, $3) on conflict do nothing
-"""
-# The row lock makes two registrations of one name wait for each other: no clash, and a rolled-back one leaves no gap.
-_LOCK_ASSET: Final = "select latest_number from assets where workspace = $1 and kind = $2 and name = $3 for update"
-_SET_LATEST: Final = "update assets set latest_number = $4 where workspace = $1 and kind = $2 and name = $3"
-_INSERT: Final = """
-insert into versions
+_FIELDS: Final = tuple(AssetVersion.__dataclass_fields__)
+_DERIVED: Final = frozenset({"aliases", "experiment", "deployments"})
+_STORED: Final = ", ".join(f"v.{field}" for field in _FIELDS if field not in _DERIVED)
+# Where it is deployed is told to its own workspace: a shared version's users are nobody else's business.
+_COLUMNS: Final = f"""
+{_STORED},
+(select coalesce(array_agg(a.alias order by a.alias), '{{}}') from aliases a
+ where (a.workspace, a.kind, a.name, a.version) = (v.workspace, v.kind, v.name, v.version)) as aliases,
+(select e.data ->> 'experiment' from events e
+ where e.workspace = v.workspace and e.subject = 'jobs/' || v.job and e.type = 'job.submitted' limit 1) as experiment,
+(select coalesce(jsonb_agg(jsonb_build_object('endpoint', split_part(u.used_by, '/', 2),
+        'deployment', split_part(u.used_by, '/', 4), 'status', u.status) order by u.used_by), '[]') from uses u
+ where (u.workspace, u.kind, u.name, u.version) = (v.workspace, v.kind, v.name, v.version)
+   and u.user_workspace = v.workspace and u.status is not null) as deployments
+"""  # noqa: S608 - constants of this module
+# One statement, so that the name's row is locked for as short as can be. The lock makes two registrations of one name wait for
+# each other: no clash, and one that is rolled back leaves no gap. No row comes back when the version exists.
+_INSERT: Final = f"""
+with asset as (
+    insert into assets as a (workspace, kind, name, created_by, latest_number) values ($1, $2, $3, $15, coalesce($16, 1))
+    on conflict (workspace, kind, name) do update
+    set latest_number = case when $4::text is null then a.latest_number + 1 else greatest(a.latest_number, $16) end,
+        updated_at = now(), deleted = false
+    returning latest_number
+)
+insert into versions as v
     (workspace, kind, name, version, type, description, tags, properties, stage, tree, size, spec, job, environment, sample, created_by)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
-returning *, '{}'::text[] as aliases
-"""
-_ALIASES: Final = """
-(select coalesce(array_agg(a.alias order by a.alias), '{}') from aliases a
- where (a.workspace, a.kind, a.name, a.version) = (v.workspace, v.kind, v.name, v.version)) as aliases
-"""
+select $1, $2, $3, coalesce($4, asset.latest_number::text), $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $17, $15 from asset
+on conflict (workspace, kind, name, version) do nothing
+returning {_STORED}, '{{}}'::text[] as aliases, '[]'::jsonb as deployments,
+    (select e.data ->> 'experiment' from events e
+     where e.workspace = $1 and e.subject = 'jobs/' || $13 and e.type = 'job.submitted' limit 1) as experiment
+"""  # noqa: S608
 _GET: Final = f"""
-select v.*, {_ALIASES} from versions v where v.workspace = $1 and v.kind = $2 and v.name = $3 and v.version = $4
-"""  # noqa: S608 - a constant of this module
+select {_COLUMNS} from versions v where v.workspace = $1 and v.kind = $2 and v.name = $3 and v.version = $4
+"""  # noqa: S608
 _LATEST: Final = f"""
-select v.*, {_ALIASES} from versions v
+select {_COLUMNS} from versions v
 where v.workspace = $1 and v.kind = $2 and v.name = $3 and not v.archived order by v.id desc limit 1
 """  # noqa: S608
 _BY_ALIAS: Final = f"""
-select v.*, {_ALIASES} from versions v join aliases l using (workspace, kind, name, version)
+select {_COLUMNS} from versions v join aliases l using (workspace, kind, name, version)
 where l.workspace = $1 and l.kind = $2 and l.name = $3 and l.alias = $4
 """  # noqa: S608
-_VERSIONS: Final = f"""
-select v.*, {_ALIASES} from versions v
-where v.workspace = $1 and v.kind = $2 and v.name = $3 and (not v.archived or $4) and v.id < $5 and v.tags @> $6::jsonb
-order by v.id desc limit $7
+_BY_ID: Final = f"""
+select {_COLUMNS} from versions v where v.id = any ($1::bigint[]) order by array_position($1::bigint[], v.id)
 """  # noqa: S608
-_NEWEST_OF_EACH: Final = f"""
-select v.*, {_ALIASES} from assets a
-cross join lateral (
-    select * from versions w
-    where (w.workspace, w.kind, w.name) = (a.workspace, a.kind, a.name) and (not w.archived or $4) and w.tags @> $6::jsonb
-    order by w.id desc limit 1
-) v
-where a.workspace = $1 and a.kind = $2 and a.name like $3 and a.name > $5 order by a.name limit $7
+_OF_NAME: Final = f"""
+select {_COLUMNS} from versions v where v.workspace = $1 and v.kind = $2 and v.name = $3 order by v.id
 """  # noqa: S608
-_NAMES: Final = "select name from assets where workspace = $1 and kind = $2 order by name limit 20"
+_LOCK: Final = "select 1 from versions where id = $1 for update"
+_NAMES: Final = "select name from assets where workspace = $1 and kind = $2 and not deleted order by name limit 20"
 _VERSION_NAMES: Final = """
 select version from versions where workspace = $1 and kind = $2 and name = $3 and not archived order by id desc limit 20
 """
-_UPDATE: Final = """
-update versions set description = coalesce($5, description), tags = coalesce($6, tags),
-    properties = coalesce($7, properties), stage = coalesce($8, stage)
-where workspace = $1 and kind = $2 and name = $3 and version = $4
-"""
-_ARCHIVE: Final = "update versions set archived = $5 where workspace = $1 and kind = $2 and name = $3 and version = $4"
+_UPDATE: Final = "update versions set description = $2, tags = $3, properties = $4, stage = $5 where id = $1"
+_ARCHIVE: Final = "update versions set archived = $2 where id = $1"
 _DELETE_ALIASES: Final = "delete from aliases where workspace = $1 and kind = $2 and name = $3 and version = $4"
 _DELETE: Final = "delete from versions where workspace = $1 and kind = $2 and name = $3 and version = $4"
 _GET_ALIAS: Final = (
@@ -75,34 +81,24 @@ _DELETE_ALIAS: Final = "delete from aliases where workspace = $1 and kind = $2 a
 _SET_CONVERSION: Final = """
 update versions set conversion = $4 where workspace = $1 and kind = 'models' and name = $2 and version = $3
 """
-_USERS: Final = """
-select used_by from uses where workspace = $1 and kind = $2 and name = $3 and version = $4 order by used_by
-"""
-_ADD_USE: Final = """
-insert into uses (workspace, kind, name, version, used_by) values ($1, $2, $3, $4, $5) on conflict do nothing
-"""
-_DROP_USES: Final = "delete from uses where workspace = $1 and used_by = $2"
-_FIELDS: Final = tuple(AssetVersion.__dataclass_fields__)
 
 
 def _version(row: asyncpg.Record) -> AssetVersion:
-    return AssetVersion(**{field: row[field] for field in _FIELDS if field != "aliases"}, aliases=tuple(row["aliases"]))
+    known = {field: row[field] for field in _FIELDS}
+    return AssetVersion(
+        **known | {"aliases": tuple(known["aliases"]), "deployments": tuple(known["deployments"])},
+    )
 
 
 async def insert_version(tx: Connection, workspace: str, actor: str, new: NewVersion) -> AssetVersion:
     """Insert a version under the given or the next number. Raises VersionExistsError."""
-    asset = (workspace, new.kind, new.name)
-    await tx.execute(_ENSURE_ASSET, *asset)
-    latest = await tx.fetchval(_LOCK_ASSET, *asset)
-    version = new.version or str(latest + 1)
-    if version.isascii() and version.isdigit() and int(version) > latest:
-        await tx.execute(_SET_LATEST, *asset, int(version))
-    if await tx.fetchrow(_GET, *asset, version) is not None:
-        raise VersionExistsError(new.kind, new.name, version)
+    numbered = new.version is not None and new.version.isascii() and new.version.isdigit() and len(new.version) <= 18
     row = await tx.fetchrow(
         _INSERT,
-        *asset,
-        version,
+        workspace,
+        new.kind,
+        new.name,
+        new.version,
         new.type,
         new.description,
         new.tags,
@@ -113,10 +109,12 @@ async def insert_version(tx: Connection, workspace: str, actor: str, new: NewVer
         new.spec,
         new.job,
         new.environment,
-        new.sample,
         actor,
+        (int(new.version or 0) if numbered else 0) if new.version is not None else None,
+        new.sample,
     )
-    assert row is not None
+    if row is None:
+        raise VersionExistsError(new.kind, new.name, new.version or "")
     return _version(row)
 
 
@@ -147,55 +145,30 @@ async def _missing(tx: Connection, workspace: str, kind: AssetKind, name: str, v
     raise AssetNotFoundError(kind, name, None, [row["name"] for row in await tx.fetch(_NAMES, workspace, kind)])
 
 
-async def list_versions(
-    tx: Connection,
-    workspace: str,
-    kind: AssetKind,
-    name: str,
-    *,
-    tags: dict[str, str],
-    archived: bool,
-    before: int,
-    limit: int,
-) -> list[AssetVersion]:
-    """Versions of one name, newest first, below the cursor `before` (a version's id)."""
-    return [_version(row) for row in await tx.fetch(_VERSIONS, workspace, kind, name, archived, before, tags, limit)]
+async def get_versions(tx: Connection, ids: list[int]) -> list[AssetVersion]:
+    """The versions of these rows, in this order."""
+    return [_version(row) for row in await tx.fetch(_BY_ID, ids)]
 
 
-async def list_newest(
-    tx: Connection,
-    workspace: str,
-    kind: AssetKind,
-    *,
-    pattern: str,
-    tags: dict[str, str],
-    archived: bool,
-    after: str,
-    limit: int,
-) -> list[AssetVersion]:
-    """The newest (matching) version of each name, by name, above the cursor `after` (a name). `pattern` is a LIKE pattern."""
-    return [
-        _version(row) for row in await tx.fetch(_NEWEST_OF_EACH, workspace, kind, pattern, archived, after, tags, limit)
-    ]
+async def versions_of(tx: Connection, workspace: str, kind: AssetKind, name: str) -> list[AssetVersion]:
+    """All versions of a name, archived ones too, oldest first."""
+    return [_version(row) for row in await tx.fetch(_OF_NAME, workspace, kind, name)]
 
 
-async def update_metadata(
-    tx: Connection,
-    workspace: str,
-    found: AssetVersion,
-    *,
-    description: str | None,
-    tags: dict[str, str] | None,
-    properties: dict[str, str] | None,
-    stage: str | None,
-) -> None:
-    """Set what is not None."""
-    await tx.execute(_UPDATE, workspace, found.kind, found.name, found.version, description, tags, properties, stage)
+async def lock_version(tx: Connection, workspace: str, found: AssetVersion) -> AssetVersion:
+    """The version as it stands once everybody else's change is done. Raises AssetNotFoundError when that was its deletion."""
+    await tx.execute(_LOCK, found.id)
+    return await require_version(tx, workspace, found.kind, found.name, found.version)
 
 
-async def mark_archived(tx: Connection, workspace: str, found: AssetVersion, *, archived: bool) -> None:
+async def update_metadata(tx: Connection, changed: AssetVersion) -> None:
+    """Keep the metadata of a version as it is in `changed`."""
+    await tx.execute(_UPDATE, changed.id, changed.description, changed.tags, changed.properties, changed.stage)
+
+
+async def mark_archived(tx: Connection, found: AssetVersion, *, archived: bool) -> None:
     """Archive or restore."""
-    await tx.execute(_ARCHIVE, workspace, found.kind, found.name, found.version, archived)
+    await tx.execute(_ARCHIVE, found.id, archived)
 
 
 async def delete_version(tx: Connection, workspace: str, found: AssetVersion) -> None:
@@ -221,18 +194,3 @@ async def remove_alias(tx: Connection, workspace: str, kind: AssetKind, name: st
 async def set_conversion(tx: Connection, workspace: str, name: str, version: str, conversion: dict[str, Any]) -> None:
     """Attach what the builder made of a model, or why it could not."""
     await tx.execute(_SET_CONVERSION, workspace, name, version, conversion)
-
-
-async def users_of(tx: Connection, workspace: str, found: AssetVersion) -> list[str]:
-    """What stands on this version."""
-    return [row["used_by"] for row in await tx.fetch(_USERS, workspace, found.kind, found.name, found.version)]
-
-
-async def add_use(tx: Connection, workspace: str, kind: AssetKind, name: str, version: str, used_by: str) -> None:
-    """`used_by` stands on this version."""
-    await tx.execute(_ADD_USE, workspace, kind, name, version, used_by)
-
-
-async def drop_uses(tx: Connection, workspace: str, used_by: str) -> None:
-    """`used_by` is gone."""
-    await tx.execute(_DROP_USES, workspace, used_by)

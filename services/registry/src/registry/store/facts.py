@@ -29,7 +29,8 @@ order by position desc limit $6
 _FIELDS: Final = tuple(Fact.__dataclass_fields__)
 
 
-def _fact(row: asyncpg.Record) -> Fact:
+def read_fact(row: asyncpg.Record) -> Fact:
+    """An event, from its row."""
     return Fact(**{field: row[field] for field in _FIELDS})
 
 
@@ -54,13 +55,13 @@ async def insert_fact(tx: Connection, workspace: str, fact: Fact) -> None:
 async def get_fact(tx: Connection, workspace: str, event_id: UUID) -> Fact | None:
     """One event, or None when it is not known (yet)."""
     row = await tx.fetchrow(_GET, workspace, event_id)
-    return _fact(row) if row else None
+    return read_fact(row) if row else None
 
 
 async def newest_fact(tx: Connection, workspace: str, link: Link, until: datetime) -> Fact | None:
     """The newest event of a type about a subject, not younger than `until`."""
     row = await tx.fetchrow(_NEWEST, workspace, link.subject, link.type, until)
-    return _fact(row) if row else None
+    return read_fact(row) if row else None
 
 
 async def list_facts(
@@ -75,4 +76,4 @@ async def list_facts(
 ) -> list[tuple[int, Fact]]:
     """Events, newest first, with their position, below the cursor `before`."""
     rows = await tx.fetch(_LIST, workspace, type_, subject, correlation, before, limit)
-    return [(row["position"], _fact(row)) for row in rows]
+    return [(row["position"], read_fact(row)) for row in rows]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from modelyard_platform.cause import Cause
 from modelyard_platform.database import Connection
+from registry.domain.assets import AssetVersion
 
 _INSERT: Final = "insert into profile_tasks (version_id, cause) values ($1, $2)"
 _CLAIM: Final = """
@@ -16,7 +17,8 @@ where version_id = (
 )
 returning version_id, attempts, cause
 """
-_VERSION: Final = "select workspace, name, version, tree, type from versions where id = $1"
+_VERSION: Final = "select workspace, name, version, tree, type, external from versions where id = $1"
+_SET_EXTERNAL: Final = "update versions set external = $2 where id = $1"
 _DONE: Final = "delete from profile_tasks where version_id = $1"
 _SET: Final = "update versions set profile = $2 where id = $1"
 
@@ -30,8 +32,9 @@ class ProfileTask:
     cause: Cause
     name: str
     version: str
-    tree: str
+    tree: str | None
     type: str | None
+    external: dict[str, Any] | None
 
 
 async def insert_task(tx: Connection, version_id: int, cause: Cause) -> None:
@@ -54,7 +57,14 @@ async def claim_task(tx: Connection) -> ProfileTask | None:
         version=version["version"],
         tree=version["tree"],
         type=version["type"],
+        external=version["external"],
     )
+
+
+async def set_external(tx: Connection, version: AssetVersion, external: dict[str, Any]) -> AssetVersion:
+    """Keep what was found outside; the version with it."""
+    await tx.execute(_SET_EXTERNAL, version.id, external)
+    return replace(version, external=external)
 
 
 async def finish_task(tx: Connection, version_id: int, profile: dict[str, Any]) -> None:

@@ -3,38 +3,60 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, replace
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any, Final
 
-from modelyard_contracts.registry import (
-    AssetKind,
-    ComponentRegistered,
-    DataRegistered,
-    EnvironmentRegistered,
-    ModelAliasMoved,
-    ModelArchived,
-    ModelDeleted,
-    ModelRegistered,
-    ModelUpdated,
-    Registered,
-)
+from modelyard_contracts import registry as contracts
+from modelyard_contracts.registry import AssetKind, Registered
 from modelyard_platform import idempotency, outbox, trees
 from modelyard_platform.cause import Cause
 from modelyard_platform.database import Connection, Pool, transaction
 from modelyard_platform.errors import NotFoundError
+from modelyard_platform.manifests import Signer
 from modelyard_platform.objects import ObjectStore
 from modelyard_platform.trees import Tree
 from registry.clients import Scheduler
-from registry.domain.assets import NEWEST, AssetVersion, NewVersion, check_alias
-from registry.errors import BlobsMissingError, InUseError
-from registry.store import assets, profiles
+from registry.domain.assets import ANONYMOUS, AssetVersion, NewVersion, check_alias
+from registry.domain.metadata import METADATA, MetadataChange, changed, difference
+from registry.domain.references import targets_of
+from registry.errors import BlobsMissingError, InUseError, InvalidError, VersionExistsError
+from registry.store import assets, profiles, uses, version_tasks
+from registry.usecases import signing
+from registry.usecases.external import Outside
+from registry.usecases.reading import check_content
 
 SOURCE: Final = "registry"
-_EVENTS: Final[dict[AssetKind, type[Registered]]] = {
-    "models": ModelRegistered,
-    "data": DataRegistered,
-    "environments": EnvironmentRegistered,
-    "components": ComponentRegistered,
+_SHOWN: Final = tuple(field for field in AssetVersion.__dataclass_fields__ if field != "id")
+_REGISTERED: Final[dict[AssetKind, type[Registered]]] = {
+    "models": contracts.ModelRegistered,
+    "data": contracts.DataRegistered,
+    "environments": contracts.EnvironmentRegistered,
+    "components": contracts.ComponentRegistered,
+}
+UPDATED: Final[dict[AssetKind, type[contracts.Updated]]] = {
+    "models": contracts.ModelUpdated,
+    "data": contracts.DataUpdated,
+    "environments": contracts.EnvironmentUpdated,
+    "components": contracts.ComponentUpdated,
+}
+_ALIAS_MOVED: Final[dict[AssetKind, type[contracts.AliasMoved]]] = {
+    "models": contracts.ModelAliasMoved,
+    "data": contracts.DataAliasMoved,
+    "environments": contracts.EnvironmentAliasMoved,
+    "components": contracts.ComponentAliasMoved,
+}
+_ARCHIVED: Final[dict[AssetKind, type[contracts.Archived]]] = {
+    "models": contracts.ModelArchived,
+    "data": contracts.DataArchived,
+    "environments": contracts.EnvironmentArchived,
+    "components": contracts.ComponentArchived,
+}
+DELETED: Final[dict[AssetKind, type[contracts.Deleted]]] = {
+    "models": contracts.ModelDeleted,
+    "data": contracts.DataDeleted,
+    "environments": contracts.EnvironmentDeleted,
+    "components": contracts.ComponentDeleted,
 }
 
 
@@ -46,40 +68,69 @@ async def register_version(
     new: NewVersion,
     path: str | None,
     key: str | None,
+    signer: Signer | None = None,
+    outside: Outside | None = None,
 ) -> dict[str, Any]:
-    """Register a version of anything: its files are complete before it exists, and its event goes with it.
+    """Register a version of anything: its files are complete before it exists, its manifest is signed, and its event goes with it.
 
-    `path` is where its files are: a tree, an output of a job, or somewhere outside (then only the address is kept).
+    `path` is where its files are: a tree, an output of a job, or somewhere outside (then only the address is kept, of data with its
+    digest or ETag).
     """
     tree = await _tree_at(store, scheduler, cause, path)
     if tree is not None:
-        new = replace(new, tree=tree.digest, size=tree.size)
+        new = replace(new, tree=tree.digest, size=tree.size, job=new.job or _job_of(path))
+        if new.kind == "data":
+            await asyncio.to_thread(check_content, store, new.type, tree)
+    external = await outside.record(path) if outside is not None and new.kind == "data" else None
     async with transaction(pool) as tx:
         request = {"new": new.spec | {"kind": new.kind, "tree": new.tree}, "version": new.version}
         if (done := await idempotency.answered(tx, cause, key, request)) is not None:
             return done
-        version = await assets.insert_version(tx, cause.workspace, cause.actor, new)
-        await outbox.add(tx, SOURCE, _registered(version), cause)
-        if version.kind == "data" and version.tree is not None:
+        try:
+            version = await assets.insert_version(tx, cause.workspace, cause.actor, new)
+        except VersionExistsError:
+            if new.name != ANONYMOUS or new.version is None:
+                raise
+            return document(await assets.require_version(tx, cause.workspace, new.kind, new.name, new.version))
+        await uses.add_uses(tx, cause.workspace, subject_of(version), targets_of(new.spec, cause.workspace))
+        version = await signing.sign_version(tx, signer, cause, version, tree)
+        await outbox.add(tx, SOURCE, registered(version), cause)
+        if external is not None:
+            version = await profiles.set_external(tx, version, external)
+        if version.kind == "data" and (version.tree is not None or (external is not None and external["checked"])):
             await profiles.insert_task(tx, version.id, cause)
+        if version.kind == "models" and version.tree is not None:
+            await version_tasks.insert_task(tx, version.id, "inspection", cause)
         answer = document(version)
         await idempotency.remember(tx, cause, key, request, answer)
         return answer
 
 
-def _registered(version: AssetVersion) -> Registered:
+def subject_of(version: AssetVersion) -> str:
+    """What events, and the versions that stand on it, call a version."""
+    return f"{version.kind}/{version.name}/versions/{version.version}"
+
+
+def registered(version: AssetVersion) -> Registered:
+    """The event of a version that now exists."""
     extra = {"environment": version.environment} if version.kind == "models" else {}
-    return _EVENTS[version.kind](
+    return _REGISTERED[version.kind](
         name=version.name,
         version=version.version,
         type=version.type,
         tree=version.tree,
+        manifest=version.manifest,
         size=version.size,
         job=version.job,
         tags=version.tags,
         properties=version.properties,
         **extra,
     )
+
+
+def _job_of(path: str | None) -> str | None:
+    """The job whose output is registered, though the job does not do it itself."""
+    return path.split("/")[3] if path is not None and path.startswith("azureml://jobs/") else None
 
 
 async def _tree_at(store: ObjectStore, scheduler: Scheduler, cause: Cause, path: str | None) -> Tree | None:
@@ -98,22 +149,33 @@ async def _tree_at(store: ObjectStore, scheduler: Scheduler, cause: Cause, path:
 
 
 async def _complete_tree(store: ObjectStore, digest: str) -> Tree:
-    """A tree all of whose files are stored. Raises BlobsMissingError."""
+    """A tree all of whose blobs are stored, with the sizes that it says. Raises BlobsMissingError, InvalidError."""
     try:
         tree = await asyncio.to_thread(trees.load, store, digest)
     except NotFoundError as error:
         raise BlobsMissingError([f"the tree {digest} itself"]) from error
-    missing = await asyncio.to_thread(store.missing, {file.sha256 for file in tree.files})
-    if missing:
-        raise BlobsMissingError([file.path for file in tree.files if file.sha256 in missing])
+    blobs = tree.blobs()
+    there = await asyncio.to_thread(store.sizes, blobs)
+    if missing := blobs.keys() - there.keys():
+        raise BlobsMissingError(
+            [file.path for file in tree.files if any(piece.sha256 in missing for piece in file.pieces())]
+        )
+    for digest, size in blobs.items():
+        if there[digest] != size:
+            raise InvalidError(
+                f"blob {digest} has {there[digest]} bytes, not the {size} that the tree says", code="tree_invalid"
+            )
     return tree
 
 
 def document(version: AssetVersion) -> dict[str, Any]:
     """A version as the API answers it: all that is known of it but its row's id."""
-    known = asdict(version)
-    del known["id"]
-    return known | {"aliases": list(version.aliases), "created_at": version.created_at.isoformat()}
+    known = {field: getattr(version, field) for field in _SHOWN}
+    return known | {
+        "aliases": list(version.aliases),
+        "deployments": list(version.deployments),
+        "created_at": version.created_at.isoformat(),
+    }
 
 
 async def find(tx: Connection, workspace: str, kind: AssetKind, name: str, version: str) -> AssetVersion:
@@ -139,23 +201,27 @@ async def read_tree(pool: Pool, store: ObjectStore, workspace: str, kind: AssetK
 
 
 async def update_metadata(
-    pool: Pool, cause: Cause, kind: AssetKind, name: str, version: str, changes: dict[str, Any]
+    pool: Pool, cause: Cause, kind: AssetKind, name: str, version: str, change: MetadataChange
 ) -> dict[str, Any]:
     """Change description, tags, properties or stage: what a version is about, never what it is."""
     async with transaction(pool) as tx:
         found = await find(tx, cause.workspace, kind, name, version)
-        await assets.update_metadata(
-            tx,
-            cause.workspace,
-            found,
-            description=changes.get("description"),
-            tags=changes.get("tags"),
-            properties=changes.get("properties"),
-            stage=changes.get("stage"),
-        )
-        if kind == "models":
-            await outbox.add(tx, SOURCE, ModelUpdated(name=name, version=found.version, changed=changes), cause)
-        return document(await assets.require_version(tx, cause.workspace, kind, name, found.version))
+        found = await assets.lock_version(tx, cause.workspace, found)
+        after = changed(found, change)
+        await keep_metadata(tx, cause, found, after)
+        return document(after)
+
+
+async def keep_metadata(tx: Connection, cause: Cause, found: AssetVersion, after: AssetVersion) -> None:
+    """Keep what has changed, and say so; nothing when nothing has."""
+    before, now = difference(
+        {key: getattr(found, key) for key in METADATA}, {key: getattr(after, key) for key in METADATA}
+    )
+    if not now:
+        return
+    await assets.update_metadata(tx, after)
+    event = UPDATED[found.kind](name=found.name, version=found.version, changed=now, before=before, after=now)
+    await outbox.add(tx, SOURCE, event, cause)
 
 
 async def move_alias(pool: Pool, cause: Cause, kind: AssetKind, name: str, alias: str, version: str) -> dict[str, Any]:
@@ -164,9 +230,16 @@ async def move_alias(pool: Pool, cause: Cause, kind: AssetKind, name: str, alias
     async with transaction(pool) as tx:
         found = await find(tx, cause.workspace, kind, name, version)
         previous = await assets.move_alias(tx, cause.workspace, found, alias)
-        if kind == "models" and previous != found.version:
-            moved = ModelAliasMoved(name=name, version=found.version, alias=alias, previous=previous)
-            await outbox.add(tx, SOURCE, moved, cause)
+        if previous != found.version:
+            event = _ALIAS_MOVED[kind](
+                name=name,
+                version=found.version,
+                alias=alias,
+                previous=previous,
+                before={alias: previous},
+                after={alias: found.version},
+            )
+            await outbox.add(tx, SOURCE, event, cause)
         return document(await assets.require_version(tx, cause.workspace, kind, name, found.version))
 
 
@@ -176,8 +249,8 @@ async def remove_alias(pool: Pool, cause: Cause, kind: AssetKind, name: str, ali
         previous = await assets.remove_alias(tx, cause.workspace, kind, name, alias)
         if previous is None:
             raise NotFoundError(f"{kind} {name} has no alias {alias!r}")
-        if kind == "models":
-            await outbox.add(tx, SOURCE, ModelAliasMoved(name=name, version="", alias=alias, previous=previous), cause)
+        event = _ALIAS_MOVED[kind](name=name, version="", alias=alias, previous=previous, before={alias: previous})
+        await outbox.add(tx, SOURCE, event, cause)
 
 
 async def set_archived(
@@ -186,62 +259,43 @@ async def set_archived(
     """Hide a version from lists and `latest`, or bring it back. References by number go on working."""
     async with transaction(pool) as tx:
         found = await find(tx, cause.workspace, kind, name, version)
-        await assets.mark_archived(tx, cause.workspace, found, archived=archived)
-        if kind == "models" and found.archived != archived:
-            event = ModelArchived(name=name, version=found.version, archived=archived)
-            await outbox.add(tx, SOURCE, event, cause)
+        found = await assets.lock_version(tx, cause.workspace, found)
+        await keep_archived(tx, cause, found, archived=archived)
         return document(replace(found, archived=archived))
 
 
+async def keep_archived(tx: Connection, cause: Cause, found: AssetVersion, *, archived: bool) -> None:
+    """Archive or restore a version, and say so; nothing when it is so already."""
+    if found.archived == archived:
+        return
+    await assets.mark_archived(tx, found, archived=archived)
+    event = _ARCHIVED[found.kind](
+        name=found.name,
+        version=found.version,
+        archived=archived,
+        before={"archived": found.archived},
+        after={"archived": archived},
+    )
+    await outbox.add(tx, SOURCE, event, cause)
+
+
 async def delete_version(pool: Pool, cause: Cause, kind: AssetKind, name: str, version: str) -> None:
-    """Delete a version for good. Raises InUseError while a deployment stands on it."""
+    """Delete a version for good. Raises InUseError while something stands on it."""
     async with transaction(pool) as tx:
         found = await find(tx, cause.workspace, kind, name, version)
-        if users := await assets.users_of(tx, cause.workspace, found):
-            raise InUseError(kind, name, found.version, users)
-        await assets.delete_version(tx, cause.workspace, found)
-        if kind == "models":
-            await outbox.add(tx, SOURCE, ModelDeleted(name=name, version=found.version), cause)
+        found = await assets.lock_version(tx, cause.workspace, found)
+        await remove_version(tx, cause, found)
 
 
-async def list_versions(
-    pool: Pool,
-    workspace: str,
-    kind: AssetKind,
-    name: str,
-    *,
-    tags: dict[str, str],
-    archived: bool,
-    before: int,
-    limit: int,
-) -> tuple[list[dict[str, Any]], str | None]:
-    """A page of a name's versions, newest first, and the cursor of the next page."""
-    async with transaction(pool) as tx:
-        found = await assets.list_versions(
-            tx, workspace, kind, name, tags=tags, archived=archived, before=before, limit=limit + 1
-        )
-        if not found and not tags and before == NEWEST:
-            await assets.require_label(tx, workspace, kind, name, "latest")
-    page = found[:limit]
-    return [document(version) for version in page], str(page[-1].id) if len(found) > limit else None
-
-
-async def list_newest(
-    pool: Pool,
-    workspace: str,
-    kind: AssetKind,
-    *,
-    pattern: str,
-    tags: dict[str, str],
-    archived: bool,
-    after: str,
-    limit: int,
-) -> tuple[list[dict[str, Any]], str | None]:
-    """A page of the newest version of each name that matches `pattern` (`*` stands for anything), by name."""
-    like = pattern.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_").replace("*", "%")
-    async with transaction(pool) as tx:
-        found = await assets.list_newest(
-            tx, workspace, kind, pattern=like, tags=tags, archived=archived, after=after, limit=limit + 1
-        )
-    page = found[:limit]
-    return [document(version) for version in page], page[-1].name if len(found) > limit else None
+async def remove_version(tx: Connection, cause: Cause, found: AssetVersion, *, but_for: Collection[str] = ()) -> None:
+    """Delete a version and say so. Users in `but_for` go with it. Raises InUseError."""
+    users = await uses.users_of(tx, cause.workspace, found)
+    if standing := [user for user in users if user not in but_for]:
+        raise InUseError(found.kind, found.name, found.version, standing)
+    await assets.delete_version(tx, cause.workspace, found)
+    await uses.drop_uses(tx, cause.workspace, subject_of(found))
+    before = {key: getattr(found, key) for key in (*METADATA, "type", "tree", "archived")}
+    event = DELETED[found.kind](
+        name=found.name, version=found.version, before=before | {"aliases": list(found.aliases)}
+    )
+    await outbox.add(tx, SOURCE, event, cause)

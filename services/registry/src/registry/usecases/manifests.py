@@ -1,0 +1,27 @@
+"""Reading the signed manifests of versions."""
+
+from __future__ import annotations
+
+import asyncio
+
+from modelyard_contracts.registry import AssetKind
+from modelyard_platform.database import Pool, transaction
+from modelyard_platform.objects import ObjectStore
+from registry.errors import NotSignedError
+from registry.store import version_tasks
+from registry.usecases.assets import find
+
+
+async def read_manifest(
+    pool: Pool, store: ObjectStore, workspace: str, kind: AssetKind, name: str, version: str
+) -> bytes:
+    """A version's manifest, also in the moment before it is stored. Raises NotFoundError, NotSignedError."""
+    async with transaction(pool) as tx:
+        found = await find(tx, workspace, kind, name, version)
+        waiting = await version_tasks.get_input(tx, found.id, "manifest")
+    if found.manifest is None:
+        raise NotSignedError(f"{kind} {name}:{found.version} is not signed")
+    if waiting is not None:
+        manifest: str = waiting["manifest"]
+        return manifest.encode()
+    return await asyncio.to_thread(store.get_bytes, found.manifest)

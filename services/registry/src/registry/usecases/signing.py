@@ -1,0 +1,128 @@
+"""Every version with files gets a signed manifest of them; whoever loads it holds the files against that.
+
+A version is signed in the transaction that registers it: there is none without. The manifest itself is a blob, stored right after the
+commit; until then, which takes a fraction of a second, loading the version has to wait. A conversion belongs to its version only once
+it is signed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
+
+from modelyard_contracts import Event
+from modelyard_contracts.builder import ModelConversionFailed, ModelConverted
+from modelyard_contracts.registry import AssetKind, DataIntegrityFailed, IntegrityFailed, ModelIntegrityFailed
+from modelyard_contracts.scheduler import StepFailed
+from modelyard_contracts.serving import DeploymentFailed
+from modelyard_platform import outbox, trees
+from modelyard_platform.cause import Cause, cause_of_event
+from modelyard_platform.database import Connection
+from modelyard_platform.manifests import Signer, conversion_of, subject_of
+from modelyard_platform.objects import ObjectStore
+from modelyard_platform.trees import Tree
+from registry.domain.assets import AssetVersion
+from registry.store import version_tasks
+from registry.store.version_tasks import TaskKind, VersionTask
+from registry.usecases.version_tasks import Finish
+
+SOURCE: Final = "registry"
+SIGNED: Final[frozenset[AssetKind]] = frozenset(("models", "data"))
+"""What is loaded by itself; the files of environments and components are those of the jobs that use them."""
+
+_IN_THREAD: Final = 1000
+"""Files from which on signing takes longer than the event loop may be held up."""
+_REFUSED: Final[dict[str, type[IntegrityFailed]]] = {"models": ModelIntegrityFailed, "data": DataIntegrityFailed}
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What signing needs; without a signer nothing is signed."""
+
+    store: ObjectStore
+    signer: Signer | None
+
+
+def kinds(signer: Signer | None) -> tuple[TaskKind, ...]:
+    """What there is to be settled: without a key, manifests wait for a registry that has one."""
+    return ("conversion",) if signer is None else ("manifest", "conversion")
+
+
+async def sign_version(
+    tx: Connection, signer: Signer | None, cause: Cause, version: AssetVersion, tree: Tree | None
+) -> AssetVersion:
+    """The version with its manifest, in the transaction that makes it. 0.05 ms for a few files."""
+    if signer is None or tree is None or version.kind not in SIGNED:
+        return version
+    subject = subject_of(version.kind, version.name, version.version)
+    if len(tree.files) < _IN_THREAD:
+        manifest = signer.sign(subject, tree)
+    else:
+        manifest = await asyncio.to_thread(signer.sign, subject, tree)
+    digest = hashlib.sha256(manifest).hexdigest()
+    await version_tasks.set_manifest(tx, version.id, digest)
+    await version_tasks.insert_task(tx, version.id, "manifest", cause, {"manifest": manifest.decode()})
+    return replace(version, manifest=digest)
+
+
+async def keep_conversion(tx: Connection, event: Event[ModelConverted]) -> None:
+    """The ONNX form and its certificate are to be signed, and belong to the version then."""
+    version_id = await version_tasks.get_model_id(tx, event.workspace, event.data.name, event.data.version)
+    if version_id is not None:
+        data = event.data.model_dump(mode="json", exclude={"name", "version"})
+        cause = cause_of_event(SOURCE, event)
+        await version_tasks.insert_task(tx, version_id, "conversion", cause, {"status": "converted", **data})
+
+
+async def settle(signing: Signing, task: VersionTask) -> Finish:
+    """A manifest stored, or a conversion signed. Raises PlatformError."""
+    if task.kind == "conversion":
+        return await _settle_conversion(signing, task)
+    subject = subject_of(task.asset_kind, task.name, task.version)
+    if task.input is not None:
+        manifest: bytes | None = task.input["manifest"].encode()
+    else:
+        assert task.tree is not None
+        manifest = await _sign(signing, subject, task.tree)
+
+    digest = None if manifest is None else await asyncio.to_thread(signing.store.put_bytes, manifest)
+
+    async def finish(tx: Connection) -> None:
+        if digest is not None and task.input is None:
+            await version_tasks.set_manifest(tx, task.version_id, digest)
+
+    return finish
+
+
+async def _settle_conversion(signing: Signing, task: VersionTask) -> Finish:
+    assert task.input is not None
+    subject = conversion_of(subject_of(task.asset_kind, task.name, task.version))
+    manifest = await _sign(signing, subject, task.input["tree"])
+    digest = None if manifest is None else await asyncio.to_thread(signing.store.put_bytes, manifest)
+    conversion: dict[str, Any] = task.input | {"manifest": digest}
+
+    async def finish(tx: Connection) -> None:
+        await version_tasks.set_conversion(tx, task.version_id, conversion)
+
+    return finish
+
+
+async def _sign(signing: Signing, subject: str, digest: str) -> bytes | None:
+    if signing.signer is None:
+        return None
+    tree = await asyncio.to_thread(trees.load, signing.store, digest)
+    return await asyncio.to_thread(signing.signer.sign, subject, tree)
+
+
+Refusal: TypeAlias = Event[DeploymentFailed] | Event[StepFailed] | Event[ModelConversionFailed]
+
+
+async def keep_refusal(tx: Connection, event: Refusal) -> None:
+    """A version was refused where it was to be loaded: that its files are not what was signed is a fact about the version."""
+    if event.data.refused is None:
+        return
+    parts = event.data.refused.split("/")  # models/NAME/versions/VERSION[/conversion]
+    failed = _REFUSED[parts[0]](name=parts[1], version=parts[3], refused_by=event.subject, detail=event.data.detail)
+    await outbox.add(tx, SOURCE, failed, cause_of_event(SOURCE, event))

@@ -1,0 +1,67 @@
+"""A job that explains a model version has completed: what it wrote belongs to the version."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from services.registry.tests.support import register_outside
+
+from modelyard_contracts.scheduler import JobCompleted
+from modelyard_platform import outbox, trees
+from modelyard_platform.cause import Cause
+from modelyard_platform.database import create_pool, transaction
+from modelyard_platform.objects import ObjectStore
+from modelyard_testing.conditions import eventually
+from registry.domain.explanations import explained_by
+from registry.settings import Settings
+
+SUMMARY = {"method": "permutation", "rows": 3, "outputs": [{"name": "p", "base_value": 0.5, "features": []}]}
+MINE = {"modelyard.explains": "models/m/versions/1"}
+
+
+@pytest.mark.parametrize(
+    ("properties", "outputs", "expected"),
+    [
+        (MINE, {"explanation": "t"}, ("m", "1", "t")),
+        (MINE, {"other": "t"}, None),
+        ({}, {"explanation": "t"}, None),
+        ({"modelyard.explains": "endpoints/m"}, {"explanation": "t"}, None),
+    ],
+)
+def test_only_a_job_that_says_so_explains(properties: Any, outputs: Any, expected: Any) -> None:
+    assert explained_by(properties, outputs) == expected
+
+
+async def test_a_version_keeps_its_newest_explanation(
+    api: httpx.AsyncClient, store: ObjectStore, settings: Settings, tmp_path: Path
+) -> None:
+    await register_outside(api, "m")
+    address = "/api/v1/models/m/versions/1/explanation"
+    missing = await api.get(address)
+    assert missing.status_code == 404
+    assert missing.json()["code"] == "explanation_missing"
+
+    pool = await create_pool(settings.postgres_dsn.get_secret_value(), service="test")
+    try:
+        for turn in (1, 2):
+            (tmp_path / "global.json").write_text(json.dumps(SUMMARY | {"rows": turn}))
+            tree = trees.upload(store, tmp_path)
+            data = JobCompleted(
+                job=f"job-{turn}", kind="command", outputs={"explanation": tree.digest}, properties=MINE
+            )
+            async with transaction(pool) as tx:
+                await outbox.add(tx, "elsewhere", data, Cause(actor="user:ada", correlation_id="story"))
+
+            async def attached(job: str = f"job-{turn}") -> bool:
+                return bool((await api.get(address)).json().get("job") == job)
+
+            await eventually(attached)
+            found = (await api.get(address)).json()
+            assert found["summary"]["rows"] == turn
+            assert found["tree"] == tree.digest
+    finally:
+        await pool.close()
