@@ -30,8 +30,8 @@ from scheduler.settings import Settings
 KEY = "test-key-of-at-least-thirty-two-bytes"
 
 
-def bearer(role: Role = "owner", actor: str = "user:ada") -> dict[str, str]:
-    who = Identity(actor=actor, role=role)
+def bearer(role: Role = "owner", actor: str = "user:ada", workspace: str = "default") -> dict[str, str]:
+    who = Identity(actor=actor, role=role, workspace=workspace)
     return {"Authorization": f"Bearer {identity.sign(KEY, who, issuer='test')}"}
 
 

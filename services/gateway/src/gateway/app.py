@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import nats
 from fastapi import FastAPI
 
-from gateway.api import live, pages, proxy
+from gateway.api import live, mlflow, pages, proxy
 from gateway.api.parts import Parts
 from gateway.clients import Tokens, Upstreams
 from gateway.settings import Settings
@@ -40,5 +40,5 @@ def build(settings: Settings) -> FastAPI:
         if parts is None or not parts.nats.is_connected:
             raise UnavailableError("NATS is not connected")
 
-    routers = [pages.router, live.router, proxy.router]
+    routers = [pages.router, live.router, proxy.router, *mlflow.ROUTERS]
     return create_app(service="gateway", identity_key=key, routers=routers, lifespan=lifespan, ready=ready)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections import OrderedDict
@@ -9,13 +10,14 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import httpx
+from pydantic_core import to_json
 
-from gateway.domain import Owner
+from gateway.domain.owners import Owner
 from gateway.settings import Settings
 from modelyard_platform import identity
 from modelyard_platform.cause import CAUSATION_HEADER, CORRELATION_HEADER, REASON_HEADER, Identity
 from modelyard_platform.clients import ServiceClient
-from modelyard_platform.errors import UnavailableError
+from modelyard_platform.errors import PlatformError, UnavailableError, from_problem
 
 _PASS_IN: Final = (
     "accept",
@@ -29,7 +31,11 @@ _PASS_IN: Final = (
     CAUSATION_HEADER.lower(),
     REASON_HEADER.lower(),
 )
+_CAUSE: Final = frozenset(
+    name.lower().encode() for name in ("traceparent", CORRELATION_HEADER, CAUSATION_HEADER, REASON_HEADER)
+)
 _PASS_OUT: Final = ("content-type", "content-length", "cache-control", "retry-after", "content-disposition")
+_UPLOADS: Final = 16
 _MAX_CACHED: Final = 1024
 _TIMEOUT: Final = httpx.Timeout(300.0, connect=3.0)
 """Locking an environment or reading a large file takes its time; a log that is followed says something every 15 s."""
@@ -54,6 +60,8 @@ class Upstreams:
         self._urls = urls(settings)
         self._key = settings.identity_key.get_secret_value()
         self._http = httpx.AsyncClient(timeout=_TIMEOUT, limits=httpx.Limits(max_connections=256))
+        self.uploads = asyncio.Semaphore(_UPLOADS)
+        """Held by whoever holds a part of an upload in memory."""
 
     async def close(self) -> None:
         """Close the connections."""
@@ -83,6 +91,33 @@ class Upstreams:
         except httpx.TransportError as error:
             raise UnavailableError(f"{owner} does not answer at the moment; try again") from error
 
+    async def call(
+        self,
+        owner: Owner,
+        who: Identity,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        query: dict[str, Any] | None = None,
+        headers: httpx.Headers | None = None,
+    ) -> Any:
+        """A service's JSON answer, None for an empty one. Raises PlatformError as the service said it."""
+        content = None if body is None else to_json(body)
+        passed = httpx.Headers([] if headers is None else [pair for pair in headers.raw if pair[0].lower() in _CAUSE])
+        passed["accept"] = "application/json"
+        if content is not None:
+            passed["content-type"] = "application/json"
+        encoded = str(httpx.QueryParams(query or {})).encode()
+        answer = await self.send(owner, who, method, path, query=encoded, headers=passed, body=content)
+        try:
+            await answer.aread()
+        finally:
+            await answer.aclose()
+        if answer.is_success:
+            return answer.json() if answer.content else None
+        raise problem_of(answer)
+
     async def read(self, owner: Owner, who: Identity, path: str, query: str = "") -> Any:
         """The JSON answer to a GET, for pages. Raises UnavailableError for any other answer than 200."""
         answer = await self.send(owner, who, "GET", path, query=query.encode())
@@ -93,6 +128,15 @@ class Upstreams:
         if answer.status_code != httpx.codes.OK:
             raise UnavailableError(f"{owner} answered {answer.status_code}")
         return answer.json()
+
+
+def problem_of(answer: httpx.Response) -> PlatformError:
+    """The error that a service's answer tells of; its body has been read."""
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = {}
+    return from_problem(answer.status_code, problem if isinstance(problem, dict) else {})
 
 
 def answer_headers(answer: httpx.Response) -> dict[str, str]:

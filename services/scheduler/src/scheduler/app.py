@@ -14,7 +14,7 @@ from modelyard_platform.errors import UnavailableError
 from modelyard_platform.http import create_app
 from modelyard_platform.objects import ObjectStore
 from modelyard_platform.service import Running, background, running
-from scheduler.api import jobs, reports, triggers
+from scheduler.api import artifacts, jobs, reports, runs, triggers
 from scheduler.api.parts import Parts
 from scheduler.clients.bell import Bell
 from scheduler.clients.logs import LogStream
@@ -70,5 +70,13 @@ def build(settings: Settings) -> FastAPI:
             raise UnavailableError("starting")
         await here.check()
 
-    routers = [jobs.router, triggers.router, reports.router]
+    routers = [
+        jobs.router,
+        triggers.router,
+        runs.experiments_router,
+        runs.runs_router,
+        artifacts.models_router,
+        artifacts.artifacts_router,
+        reports.router,
+    ]
     return create_app(service="scheduler", identity_key=key, routers=routers, lifespan=lifespan, ready=ready)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelyard_platform.errors import ConflictError, NotFoundError
+from modelyard_platform.errors import ConflictError, InvalidError, NotFoundError
 
 
 class JobNotFoundError(NotFoundError):
@@ -68,3 +68,61 @@ class TriggerNotFoundError(NotFoundError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"there is no trigger {name!r}; `triggers` lists those that exist")
+
+
+class ExperimentNotFoundError(NotFoundError):
+    """There is no such experiment."""
+
+    code = "experiment_not_found"
+
+    def __init__(self, experiment: str) -> None:
+        super().__init__(f"there is no experiment {experiment!r}")
+
+
+class ExperimentExistsError(ConflictError):
+    """Names of experiments are used once; a deleted one still has its name."""
+
+    code = "experiment_exists"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is an experiment {name!r}, perhaps a deleted one: use it, restore it, or rename it")
+
+
+class RunNotFoundError(NotFoundError):
+    """There is no such run."""
+
+    code = "run_not_found"
+
+    def __init__(self, run: str) -> None:
+        super().__init__(f"there is no run {run!r}")
+
+
+class LoggedModelNotFoundError(NotFoundError):
+    """There is no such logged model."""
+
+    code = "logged_model_not_found"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"there is no logged model {model!r}")
+
+
+class ArtifactNotFoundError(NotFoundError):
+    """There is no such artifact."""
+
+    code = "artifact_not_found"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"there is no artifact at {path!r}")
+
+
+class TagNotFoundError(NotFoundError):
+    """There is no tag of this name to remove."""
+
+    code = "tag_not_found"
+
+    def __init__(self, key: str, of: str) -> None:
+        super().__init__(f"{of} has no tag {key!r}")
+
+
+class RunError(InvalidError):
+    """What cannot be said about a run, an experiment or a logged model."""

@@ -22,9 +22,24 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (command("run ${{inputs.rte}}"), "command", "inputs.rte"),
     (command(resources={"instance_count": 2}), "resources.instance_count", "more than one instance"),
     (command(code="./src"), "code", "local path"),
-    (command(inputs={"rate": 1, "d": {"type": "uri_file", "path": "https://x.org/a.csv"}}), "inputs.d.path", "outside"),
+    (
+        command(inputs={"rate": 1, "d": {"type": "uri_file", "path": "azureml://datastores/d/paths/a.csv"}}),
+        "inputs.d.path",
+        "outside",
+    ),
     (command(outputs={"n": {"type": "number"}}), "outputs.n.type", "number"),
-    ({"type": "sweep", "trial": {}}, "type", "sweep"),
+    (
+        {
+            "type": "sweep",
+            "trial": {"command": "x", "environment": ENVIRONMENT},
+            "objective": {"goal": "minimize", "primary_metric": "loss"},
+            "sampling_algorithm": "random",
+            "search_space": {"rate": {"type": "uniform", "min_value": 0.1, "max_value": 0.9}},
+            "limits": {"max_total_trials": 4},
+        },
+        "",
+        "sweep",
+    ),
     ({"type": "pipeline", "jobs": {"a": {"type": "spark", "entry": {}}}}, "jobs.a.type", "spark"),
     ({"type": "pipeline", "jobs": {"a.b": {"command": "x", "environment": ENVIRONMENT}}}, "jobs.a.b", "not valid"),
 ]

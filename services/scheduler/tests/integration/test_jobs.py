@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import nats
 from services.scheduler.tests.support import ENVIRONMENT, World, bearer, command, events_of, pipeline, put_files
@@ -56,6 +57,32 @@ async def test_a_pipeline_binds_its_steps_and_registers_its_model(world: World) 
     assert cause.subject == f"jobs/{job['name']}/steps/train"
     assert by_id[str(cause.causationid)].type == "modelyard.job.submitted.v1"
     assert len({event.correlationid for event in by_id.values()}) == 1
+    started = events["modelyard.step.started.v1"]
+    assert started.data.environment == done["steps"][1]["environment"]
+
+    async def completed() -> list[dict[str, str]]:
+        return [e.data.registered for e in await events_of(world.nats_url) if e.type == "modelyard.job.completed.v1"]
+
+    assert await eventually(completed) == [done["registered"]]
+
+
+async def test_the_event_of_a_job_says_where_its_code_comes_from(world: World) -> None:
+    code = put_files(world.store, {"run.sh": "echo"})
+    spec = command(code=f"modelyard://trees/{code}")
+    git = {"repository": "https://git.example/r", "branch": "main", "commit": "feed" * 10, "dirty": True}
+    job = await world.submit(spec, git=git)
+
+    async def submitted() -> list[Any]:
+        return [event for event in await events_of(world.nats_url) if event.subject == f"jobs/{job['name']}"]
+
+    said = (await eventually(submitted))[0].data
+    assert said.code == [code]
+    assert (said.repository, said.branch, said.commit, said.dirty) == (
+        "https://git.example/r",
+        "main",
+        "feed" * 10,
+        True,
+    )
 
 
 async def test_the_same_work_is_reused_and_forced_work_is_not(world: World) -> None:
@@ -256,3 +283,18 @@ async def test_outputs_can_be_read_and_used_by_other_jobs(world: World) -> None:
         second = await world.submit(spec)
         await world.ended(second["name"])
     assert runner.orders[1].inputs["i"].tree == found["tree"]
+
+
+async def test_an_order_says_what_its_files_are_signed_as(world: World) -> None:
+    tree = put_files(world.store, {"model.txt": "weights"})
+    made = world.registry  # the real registry, without a key here: the order says so by having no manifest
+    answer = await made.post("/api/v1/models", json={"spec": {"name": "delay", "path": f"modelyard://trees/{tree}"}})
+    assert answer.status_code == 201, answer.text
+    given = {"type": "custom_model", "path": "azureml:delay@latest"}
+    job = await world.submit(command("score ${{inputs.model}}", inputs={"model": given}))
+    async with world.runner().running() as runner:
+        await world.ended(job["name"])
+    (order,) = runner.orders
+    assert order.inputs["model"].tree == tree
+    assert order.inputs["model"].subject == "models/delay/versions/1"
+    assert order.inputs["model"].manifest is None

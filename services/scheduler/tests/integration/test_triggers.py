@@ -94,6 +94,7 @@ async def test_a_matching_event_submits_the_job_in_its_story(world: World) -> No
     assert (submitted.causationid, submitted.data.trigger) == (str(event.id), "retrain")
     [told] = await types(world, "schedule.fired")
     assert (told.data.job, told.data.event, told.causationid) == (job["name"], str(event.id), str(event.id))
+    assert (told.data.event_type, told.data.event_subject) == ("drift.detected", event.subject)
 
 
 async def test_an_event_that_comes_twice_fires_once(world: World) -> None:
@@ -165,3 +166,7 @@ async def test_triggers_are_kept_changed_and_deleted(world: World) -> None:
         assert named.json()["path"].startswith("create_job")
     assert (await world.scheduler.delete("/api/v1/triggers/retrain")).status_code == 204
     assert (await world.scheduler.delete("/api/v1/triggers/retrain")).status_code == 404
+    [made, changed] = await types(world, "trigger.updated", 2)
+    [deleted] = await types(world, "trigger.deleted")
+    assert (made.data.before, changed.data.before, changed.data.after["enabled"]) == (None, made.data.after, False)
+    assert (deleted.data.before["enabled"], deleted.data.after) == (False, None)

@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse
 from jinja2 import Environment, PackageLoader, select_autoescape
 
 from gateway.api.parts import SESSION, SESSION_AUDIENCE, Parts, Wired
-from gateway.domain import Owner
+from gateway.domain.owners import Owner
 from modelyard_contracts import EVENT_TYPES
 from modelyard_platform import identity
 from modelyard_platform.cause import Identity

@@ -11,7 +11,7 @@ from starlette.background import BackgroundTask
 
 from gateway.api.parts import Caller, Wired
 from gateway.clients import answer_headers
-from gateway.domain import OWNERS, owner_of
+from gateway.domain.owners import OWNERS, owner_of
 from modelyard_platform.errors import NotFoundError
 
 router = APIRouter(prefix="/api/v1")

@@ -11,6 +11,11 @@ Lock = NewType("Lock", str)
 Collection = Literal["models", "data", "environments", "components"]
 
 _LOCK_TIMEOUT_S: Final = 300.0
+_CHECK_TIMEOUT_S: Final = 120.0
+
+
+def _scope(registry: str | None) -> str:
+    return "/api/v1" if registry is None else f"/api/v1/registries/{registry}"
 
 
 class Registry:
@@ -19,17 +24,28 @@ class Registry:
     def __init__(self, client: ServiceClient) -> None:
         self._client = client
 
-    async def version(self, workspace: str, collection: Collection, name: str, version: str) -> dict[str, Any]:
-        """One version. Raises PlatformError (`not_found`, with what exists)."""
-        found: dict[str, Any] = await self._client.get(
-            f"/api/v1/{collection}/{name}/versions/{version}", workspace=workspace
-        )
+    async def version(
+        self, workspace: str, collection: Collection, name: str, version: str, registry: str | None = None
+    ) -> dict[str, Any]:
+        """One version, of the workspace or of a shared registry. Raises PlatformError (`not_found`, with what exists)."""
+        path = f"{_scope(registry)}/{collection}/{name}/versions/{version}"
+        found: dict[str, Any] = await self._client.get(path, workspace=workspace)
         return found
 
-    async def label(self, workspace: str, collection: Collection, name: str, label: str) -> dict[str, Any]:
+    async def label(
+        self, workspace: str, collection: Collection, name: str, label: str, registry: str | None = None
+    ) -> dict[str, Any]:
         """The version called `latest`, `champion` …  Raises PlatformError (`not_found`, with what exists)."""
-        found: dict[str, Any] = await self._client.get(
-            f"/api/v1/{collection}/{name}/labels/{label}", workspace=workspace
+        path = f"{_scope(registry)}/{collection}/{name}/labels/{label}"
+        found: dict[str, Any] = await self._client.get(path, workspace=workspace)
+        return found
+
+    async def look_outside(self, workspace: str, url: str, recorded: dict[str, Any] | None = None) -> dict[str, Any]:
+        """What is at an address outside, as a step's input records it. Raises PlatformError: `external_changed` when it is not what
+        was `recorded`, `external_forbidden`, `external_unavailable` …"""
+        body = {"url": url, "recorded": recorded}
+        found: dict[str, Any] = await self._client.request(
+            "POST", "/internal/v1/external", workspace=workspace, body=body, timeout_s=_CHECK_TIMEOUT_S
         )
         return found
 

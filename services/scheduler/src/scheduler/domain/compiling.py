@@ -6,14 +6,18 @@ What `modelyard_specs` has checked is not checked again; what only shows when ev
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, cast
 
-from modelyard_contracts.work import DataType
+from modelyard_contracts.work import DataType, External
 from modelyard_specs import (
+    AssetVersion,
     Constant,
     Expression,
     ParentPort,
     Problem,
+    RegistryAsset,
+    RemoteUrl,
     SpecError,
     StepPort,
     Templated,
@@ -37,6 +41,7 @@ from scheduler.domain.plans import (
     FromStep,
     JobPlan,
     OutputPlan,
+    Outside,
     StepPlan,
     Value,
 )
@@ -47,9 +52,13 @@ ONLY_STEP: Final = "main"
 _DEFAULT_DATASTORE: Final = "workspaceblobstore"
 
 
-def compile_job(model: CommandJob | PipelineJob, job: str) -> JobPlan:
-    """The plan of a job named `job`. Raises SpecError with every finding."""
-    return _Command(model, job).plan() if isinstance(model, CommandJob) else _Pipeline(model, job).plan()
+def compile_job(
+    model: CommandJob | PipelineJob, job: str, external: Mapping[str, External] = MappingProxyType({})
+) -> JobPlan:
+    """The plan of a job named `job`. `external` is what was found outside, by reference. Raises SpecError with every finding."""
+    compiler = _Command(model, job) if isinstance(model, CommandJob) else _Pipeline(model, job)
+    compiler.external = external
+    return compiler.plan()
 
 
 def literal_text(value: object) -> str:
@@ -60,6 +69,7 @@ def literal_text(value: object) -> str:
 class _Compiler:
     def __init__(self, job: str) -> None:
         self.job = job
+        self.external: Mapping[str, External] = {}
         self.problems: list[Problem] = []
 
     def problem(self, path: str, message: str, expected: str | None = None) -> None:
@@ -108,6 +118,10 @@ class _Compiler:
         match source:
             case TreeReference(digest, below):
                 return Files(type=cast("DataType", wanted or "uri_folder"), tree=digest, path=below)
+            case AssetVersion() | RegistryAsset() | RemoteUrl() if (
+                content := self.external.get(str(source))
+            ) is not None:
+                return Outside(type=cast("DataType", wanted or "uri_folder"), content=content)
             case str() | int() | float() | bool():
                 type_ = wanted or given_type(source)
                 if type_ not in LITERAL_TYPES:
@@ -323,6 +337,8 @@ def _as_type(found: Binding, wanted: str) -> Binding:
             return Value(type=type_, value=value)
         case Files(tree=tree, path=path):
             return Files(type=type_, tree=tree, path=path)
+        case Outside(content=content):
+            return Outside(type=type_, content=content)
         case FromStep(step=step, output=output):
             return FromStep(type=type_, step=step, output=output)
 

@@ -21,6 +21,7 @@ class NewJob:
     spec: dict[str, Any]
     git: dict[str, Any] | None
     inputs: dict[str, str]
+    uses: frozenset[str] = frozenset()
     display_name: str | None = None
     experiment: str | None = None
     description: str | None = None

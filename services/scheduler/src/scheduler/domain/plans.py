@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter
 
-from modelyard_contracts.work import DataType, StepInput, StepOutput
+from modelyard_contracts.work import DataType, External, StepInput, StepOutput
 
 LITERAL_TYPES: Final[frozenset[str]] = frozenset(("string", "integer", "number", "boolean"))
 MODEL_TYPES: Final[frozenset[str]] = frozenset(("custom_model", "mlflow_model", "triton_model"))
@@ -28,12 +28,23 @@ class Value:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Files:
-    """A tree, or what lies at `path` below its root."""
+    """A tree, or what lies at `path` below its root. Those of a registered version have its `subject` and its signed `manifest`."""
 
     kind: Literal["files"] = "files"
     type: DataType
     tree: str
     path: str = ""
+    subject: str | None = None
+    manifest: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outside:
+    """Data that stays outside, as it was recorded."""
+
+    kind: Literal["external"] = "external"
+    type: DataType
+    content: External
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +57,7 @@ class FromStep:
     output: str
 
 
-Binding = Value | Files | FromStep
+Binding = Value | Files | Outside | FromStep
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,6 +125,28 @@ STEP_PLAN: Final = TypeAdapter(StepPlan)
 JOB_PLAN: Final = TypeAdapter(JobPlan)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signed:
+    """What the files of a registered version are signed as: see `modelyard_platform.manifests`."""
+
+    subject: str
+    manifest: str | None
+
+
+def with_signatures(plan: JobPlan, signed: Mapping[str, Signed]) -> JobPlan:
+    """The plan whose files carry what they are signed as, by tree."""
+
+    def sign(binding: Binding) -> Binding:
+        if not isinstance(binding, Files) or (known := signed.get(binding.tree)) is None:
+            return binding
+        return replace(binding, subject=known.subject, manifest=known.manifest)
+
+    steps = (
+        replace(step, inputs={name: sign(binding) for name, binding in step.inputs.items()}) for step in plan.steps
+    )
+    return replace(plan, steps=tuple(steps))
+
+
 def gather(plan: StepPlan, outputs: Mapping[str, Mapping[str, str]]) -> dict[str, StepInput]:
     """The step's inputs, with those from other steps filled in from `outputs` (tree digests by step and output)."""
     found = {}
@@ -121,8 +154,10 @@ def gather(plan: StepPlan, outputs: Mapping[str, Mapping[str, str]]) -> dict[str
         match binding:
             case Value(type=type_, value=value):
                 found[name] = StepInput(type=type_, value=value)
-            case Files(type=type_, tree=tree, path=path):
-                found[name] = StepInput(type=type_, tree=tree, path=path)
+            case Files(type=type_, tree=tree, path=path, subject=subject, manifest=manifest):
+                found[name] = StepInput(type=type_, tree=tree, path=path, subject=subject, manifest=manifest)
+            case Outside(type=type_, content=content):
+                found[name] = StepInput(type=type_, external=content)
             case FromStep(type=type_, step=step, output=output):
                 found[name] = StepInput(type=type_, tree=outputs[step][output])
     return found
@@ -134,11 +169,20 @@ def cache_key(plan: StepPlan, lock: str | None, inputs: Mapping[str, StepInput])
         "command": plan.command,
         "code": plan.code,
         "environment": lock,
-        "inputs": {name: given.model_dump() for name, given in inputs.items()},
+        "inputs": {name: _identity(given) for name, given in inputs.items()},
         "outputs": dict(plan.outputs),
         "environment_variables": plan.environment_variables,
     }
     return hashlib.sha256(json.dumps(work, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _identity(given: StepInput) -> dict[str, Any]:
+    identity = given.model_dump(
+        exclude={"external", "subject", "manifest"}
+    )  # the same files under another name are the same
+    if given.external is not None:  # when it was looked at is no part of it
+        identity["external"] = given.external.model_dump(exclude={"recorded_at", "last_modified"})
+    return identity
 
 
 def order_outputs(plan: StepPlan) -> dict[str, StepOutput]:

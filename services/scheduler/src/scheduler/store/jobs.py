@@ -13,6 +13,7 @@ from scheduler.domain.jobs import Job, NewJob
 from scheduler.domain.plans import JOB_PLAN
 from scheduler.domain.steps import JobStatus
 from scheduler.errors import JobExistsError, JobNotFoundError
+from scheduler.store import runs
 
 CHANNEL: Final = "modelyard_scheduler"
 """PostgreSQL notification that wakes workers; the payload names the worker."""
@@ -80,6 +81,7 @@ async def insert_job(tx: Connection, cause: Cause, new: NewJob) -> None:
         )  # fmt: skip
     except asyncpg.UniqueViolationError as error:
         raise JobExistsError(new.name) from error
+    await runs.follow_job(tx, cause.workspace, new.name)
 
 
 async def set_cause(tx: Connection, workspace: str, name: str, cause: Cause) -> None:
@@ -121,7 +123,10 @@ async def list_jobs(
 
 async def mark_running(tx: Connection, job: Job) -> bool:
     """Whether it was not running before."""
-    return await tx.fetchval(_MARK_RUNNING, job.workspace, job.name) is not None
+    changed = await tx.fetchval(_MARK_RUNNING, job.workspace, job.name) is not None
+    if changed:
+        await runs.follow_job(tx, job.workspace, job.name)
+    return changed
 
 
 async def mark_finalizing(tx: Connection, job: Job) -> None:
@@ -135,6 +140,7 @@ async def mark_ended(
 ) -> float:  # fmt: skip
     """The end of a job; returns how long it took in seconds."""
     seconds: float = await tx.fetchval(_MARK_ENDED, job.workspace, job.name, status, detail, step, outputs or {})
+    await runs.follow_job(tx, job.workspace, job.name)
     return seconds
 
 

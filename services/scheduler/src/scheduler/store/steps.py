@@ -17,6 +17,7 @@ from scheduler.domain.jobs import Job, JobStep, StepOutcome
 from scheduler.domain.plans import STEP_PLAN, StepPlan
 from scheduler.domain.steps import Step
 from scheduler.errors import StepNotFoundError
+from scheduler.store import runs
 
 _INSERT: Final = """
 insert into steps (id, workspace, job, position, name, plan, environment_key) values ($1, $2, $3, $4, $5, $6, $7)
@@ -150,8 +151,9 @@ async def require_job_of(tx: Connection, id_: UUID) -> tuple[str, str]:
 
 
 async def save_state(tx: Connection, step: JobStep, state: Step) -> None:
-    """Keep what the state machine decided, and with it what is to become of the step's work order."""
+    """Keep what the state machine decided, and with it what is to become of the step's work order and what its run says."""
     await tx.execute(_SAVE, step.id, state.status, state.attempt, dict(state.outputs), state.detail)
+    await runs.follow_step(tx, step.id)
 
 
 async def set_node(tx: Connection, step: JobStep, node: str) -> None:

@@ -53,7 +53,7 @@ async def step_started(pool: Pool, id_: UUID, attempt: int, report: StepStart) -
             return
         await steps.save_state(tx, step, state)
         await _running(tx, job)
-        await _emit(tx, StepStarted(job=job.name, step=step.name, attempt=attempt, node=report.node), job.cause)
+        await _emit(tx, StepStarted(**_about_step(job, step, attempt), node=report.node), job.cause)
         now = await steps.require_step(tx, id_)
         if now.queued_at and now.started_at:
             WAITED.observe((now.started_at - now.queued_at).total_seconds())
@@ -88,14 +88,12 @@ async def step_finished(pool: Pool, id_: UUID, attempt: int, result: StepResult)
 
 async def _tell_end(tx: Connection, job: Job, step: JobStep, state: Step, result: StepResult, attempt: int) -> None:
     if state.status == "completed":
-        done = StepCompleted(
-            job=job.name, step=step.name, attempt=attempt, seconds=result.seconds, outputs=dict(state.outputs)
-        )
+        done = StepCompleted(**_about_step(job, step, attempt), seconds=result.seconds, outputs=dict(state.outputs))
         event_id = await _emit(tx, done, job.cause)
     else:
         failed = StepFailed(
-            job=job.name, step=step.name, attempt=attempt, detail=state.detail or "", exit_code=result.exit_code,
-            log_tail=result.log_tail,
+            **_about_step(job, step, attempt), detail=state.detail or "", exit_code=result.exit_code,
+            log_tail=result.log_tail, refused=result.refused,
         )  # fmt: skip
         event_id = await _emit(tx, failed, job.cause)
     await steps.set_ended_event(tx, step, event_id)
@@ -106,7 +104,7 @@ async def refuse_step(tx: Connection, job: Job, step: JobStep, detail: str) -> N
     """A step that cannot be prepared has failed. Call `advance` afterwards."""
     state = machine.refuse(step.state, detail)
     await steps.save_state(tx, step, state)
-    await _emit(tx, StepFailed(job=job.name, step=step.name, detail=detail), job.cause)
+    await _emit(tx, StepFailed(**_about_step(job, step), detail=detail), job.cause)
     STEPS.labels("failed").inc()
 
 
@@ -169,7 +167,7 @@ async def _plan(tx: Connection, job: Job, step: JobStep, known: dict[str, JobSte
     await steps.set_prepared(tx, step, key, inputs, source)
     await steps.save_state(tx, step, machine.reuse(step.state, outputs))
     await _running(tx, job)
-    event_id = await _emit(tx, StepReused(job=job.name, step=step.name, source=source, outputs=outputs), job.cause)
+    event_id = await _emit(tx, StepReused(**_about_step(job, step), source=source, outputs=outputs), job.cause)
     await steps.set_ended_event(tx, step, event_id)
     STEPS.labels("reused").inc()
     return True
@@ -189,7 +187,12 @@ async def complete_job(tx: Connection, job: Job) -> None:
     by_name = {step.name: step for step in await steps.list_steps(tx, job)}
     outputs = {name: by_name[plan.step].state.outputs[plan.output] for name, plan in job.plan.outputs.items()}
     seconds = await jobs.mark_ended(tx, job, "completed", outputs=outputs)
-    await _emit(tx, JobCompleted(**_about(job), seconds=seconds, outputs=outputs), job.cause)
+    properties = {key: str(value) for key, value in job.properties.items()}
+    registered = await registrations.list_registered(tx, job)
+    completed = JobCompleted(
+        **_about(job), seconds=seconds, outputs=outputs, properties=properties, registered=registered
+    )
+    await _emit(tx, completed, job.cause)
     JOBS.labels(job.plan.kind, "completed").inc()
 
 
@@ -222,6 +225,11 @@ async def _lock(tx: Connection, id_: UUID) -> tuple[Job, JobStep]:
 
 def _about(job: Job) -> dict[str, Any]:
     return {"job": job.name, "kind": job.plan.kind, "display_name": job.display_name, "experiment": job.experiment}
+
+
+def _about_step(job: Job, step: JobStep, attempt: int = 1) -> dict[str, Any]:
+    title = job.display_name or job.experiment
+    return {"job": job.name, "step": step.name, "attempt": attempt, "title": title, "environment": step.lock}
 
 
 async def _emit(tx: Connection, data: EventData, cause: Cause) -> UUID:

@@ -18,7 +18,7 @@ NEWEST: Final = 2**63 - 1
 """The cursor before the first page."""
 
 
-def _iso(time: datetime | None) -> str | None:
+def iso(time: datetime | None) -> str | None:
     return time.isoformat() if time else None
 
 
@@ -45,10 +45,10 @@ def describe_step(step: JobStep) -> dict[str, Any]:
         "node": step.node,
         "seconds": step.seconds,
         "peak_rss_bytes": step.peak_rss_bytes,
-        "created_at": _iso(step.created_at),
-        "queued_at": _iso(step.queued_at),
-        "started_at": _iso(step.started_at),
-        "ended_at": _iso(step.ended_at),
+        "created_at": iso(step.created_at),
+        "queued_at": iso(step.queued_at),
+        "started_at": iso(step.started_at),
+        "ended_at": iso(step.ended_at),
     }
 
 
@@ -69,9 +69,9 @@ def _summary(job: Job) -> dict[str, Any]:
         "failed_step": job.failed_step,
         "correlation_id": job.cause.correlation_id,
         "created_by": job.created_by,
-        "created_at": _iso(job.created_at),
-        "started_at": _iso(job.started_at),
-        "ended_at": _iso(job.ended_at),
+        "created_at": iso(job.created_at),
+        "started_at": iso(job.started_at),
+        "ended_at": iso(job.ended_at),
     }
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from modelyard_contracts.work import External
 from modelyard_platform.database import Pool, transaction
 from modelyard_platform.errors import InvalidError, NotFoundError, PlatformError
+from modelyard_platform.manifests import subject_of
 from modelyard_platform.trees import SCHEME
 from modelyard_specs import (
     AssetLabel,
@@ -20,8 +22,9 @@ from modelyard_specs import (
     RemoteUrl,
     parse_reference,
 )
+from modelyard_specs.references import Reference
 from scheduler.clients.neighbours import Collection, Registry
-from scheduler.domain.plans import MODEL_TYPES
+from scheduler.domain.plans import MODEL_TYPES, Signed
 from scheduler.usecases.reading import find_output
 
 _CURATED: Final = "azureml"
@@ -38,6 +41,12 @@ class Resolved:
 
     spec: dict[str, Any]
     inputs: dict[str, str] = field(default_factory=dict)
+    external: dict[str, External] = field(default_factory=dict)
+    """What lies outside, by reference: these references stay in the specification."""
+    signed: dict[str, Signed] = field(default_factory=dict)
+    """What the files of registered versions are signed as, by tree."""
+    uses: frozenset[str] = frozenset()
+    """The subjects of the asset versions that references were resolved to."""
 
 
 class Resolver:
@@ -47,7 +56,10 @@ class Resolver:
         self._pool = pool
         self._registry = registry
         self._workspace = workspace
+        self._external: dict[str, External] = {}
+        self._signed: dict[str, Signed] = {}
         self._assets: dict[tuple[Collection, str], dict[str, Any]] = {}
+        self._uses: set[str] = set()
 
     async def resolve(self, spec: dict[str, Any]) -> Resolved:
         """Raises NotFoundError, naming what is missing and what there is; InvalidError for what cannot be read from here."""
@@ -56,7 +68,7 @@ class Resolver:
         await self._environment(spec, "environment")
         for name, step in (spec.get("jobs") or {}).items():
             await self._step(step, f"jobs.{name}")
-        return Resolved(spec, inputs)
+        return Resolved(spec, inputs, self._external, self._signed, frozenset(self._uses))
 
     async def _step(self, step: dict[str, Any], path: str) -> None:
         await self._inputs(step.get("inputs"), f"{path}.inputs")
@@ -88,6 +100,11 @@ class Resolver:
             case AssetVersion() | AssetLabel() | AssetName() | RegistryAsset():
                 collection: Collection = "models" if value.get("type") in MODEL_TYPES else "data"
                 found = await self._asset(collection, text, path)
+                if found.get("tree") is None and (found.get("external") or {}).get("checked"):
+                    exact = _exact(reference, found)
+                    await self._look_outside(exact, found["external"]["url"], found["external"], path)
+                    value["path"] = exact
+                    return exact
                 if found.get("tree") is None:
                     raise InvalidError(
                         f"{path}: {collection} {found['name']}:{found['version']} keeps no files here, only an address; "
@@ -96,6 +113,8 @@ class Resolver:
                         path=path,
                     )
                 value["path"] = f"{SCHEME}{found['tree']}"
+                subject = subject_of(collection, found["name"], found["version"])
+                self._signed[found["tree"]] = Signed(subject=subject, manifest=found.get("manifest"))
                 return f"azureml:{found['name']}:{found['version']}"
             case JobOutput(job, output, below):
                 try:
@@ -105,6 +124,9 @@ class Resolver:
                     raise _at(error, path) from error
                 value["path"] = f"{SCHEME}{tree}" + (f"/{below}" if below else "")
                 return str(reference)
+            case RemoteUrl(url) if url.startswith(("http://", "https://", "s3://")):
+                await self._look_outside(text, url, None, path)
+                return text
             case DatastorePath() | RemoteUrl():
                 raise InvalidError(
                     f"{path}: `{text}` lies outside; register it as data with its files, or give a local path",
@@ -113,6 +135,16 @@ class Resolver:
                 )
             case _:
                 return text
+
+    async def _look_outside(self, reference: str, url: str, recorded: dict[str, Any] | None, path: str) -> None:
+        """Data outside is looked at when a job that uses it is submitted, and once more by the runner."""
+        if reference in self._external:
+            return
+        try:
+            now = await self._registry.look_outside(self._workspace, url, recorded)
+        except PlatformError as error:
+            raise _at(error, path) from error
+        self._external[reference] = External.model_validate(recorded or now)
 
     async def _environment(self, owner: MutableMapping[str, Any], path: str) -> None:
         text = owner.get("environment")
@@ -127,9 +159,13 @@ class Resolver:
     async def _asset(self, collection: Collection, text: str, path: str) -> dict[str, Any]:
         if (collection, text) not in self._assets:
             try:
-                self._assets[collection, text] = await self._look_up(collection, text, path)
+                found = await self._look_up(collection, text, path)
             except PlatformError as error:
                 raise _at(error, path) from error
+            registry = _registry(text)
+            shared = f"registries/{registry}/" if registry else ""
+            self._uses.add(f"{shared}{subject_of(collection, found['name'], found['version'])}")
+            self._assets[collection, text] = found
         return self._assets[collection, text]
 
     async def _look_up(self, collection: Collection, text: str, path: str) -> dict[str, Any]:
@@ -141,10 +177,10 @@ class Resolver:
             case AssetName(name):
                 return await self._registry.label(self._workspace, collection, name, "latest")
             case RegistryAsset(_, kind, name, version, label):
-                collection = _COLLECTIONS[kind]
+                collection, registry = _COLLECTIONS[kind], _registry(text)
                 if version is not None:
-                    return await self._registry.version(self._workspace, collection, name, version)
-                return await self._registry.label(self._workspace, collection, name, label or "latest")
+                    return await self._registry.version(self._workspace, collection, name, version, registry)
+                return await self._registry.label(self._workspace, collection, name, label or "latest", registry)
             case _:
                 raise InvalidError(
                     f"`{text}` names none of the {collection}; write azureml:NAME:VERSION or azureml:NAME@LABEL",
@@ -153,9 +189,25 @@ class Resolver:
                 )
 
 
+def _registry(text: str) -> str | None:
+    """The shared registry that a reference names. What has a curated name is looked for in the workspace."""
+    reference = parse_reference(text)
+    return reference.registry if isinstance(reference, RegistryAsset) and reference.registry != _CURATED else None
+
+
+def _exact(reference: Reference, found: dict[str, Any]) -> str:
+    """The exact name of an asset's version."""
+    if isinstance(reference, RegistryAsset):
+        return str(replace(reference, version=found["version"], label=None))
+    return f"azureml:{found['name']}:{found['version']}"
+
+
 def _at(error: PlatformError, path: str) -> PlatformError:
     """The same error, saying where in the specification."""
-    if error.kind not in ("not_found", "invalid") or error.members.get("path") == path:
+    if (
+        error.kind not in ("not_found", "invalid", "precondition", "forbidden", "too_large")
+        or error.members.get("path") == path
+    ):
         return error
     members = {**error.members, "path": path}
     return PlatformError(f"{path}: {error.detail}", kind=error.kind, code=error.code, **members)

@@ -16,7 +16,8 @@ from modelyard_specs.kinds.jobs import CommandJob, PipelineJob
 from scheduler.clients.neighbours import Registry
 from scheduler.domain import compiling, names
 from scheduler.domain.jobs import NewJob
-from scheduler.store import jobs, steps
+from scheduler.domain.plans import with_signatures
+from scheduler.store import experiments, jobs, steps
 from scheduler.usecases import SOURCE, advancing, reading
 from scheduler.usecases.resolving import Resolver
 
@@ -67,7 +68,7 @@ async def prepare_job(pool: Pool, registry: Registry, workspace: str, submission
         document = load_mapping(resolved.spec, group="job")
         require_submittable(document)
         model = cast("CommandJob | PipelineJob", document.model)
-        plan = compiling.compile_job(model, name)
+        plan = with_signatures(compiling.compile_job(model, name, resolved.external), resolved.signed)
     except SpecError as error:
         raise spec_error(error) from error
     return NewJob(
@@ -76,6 +77,7 @@ async def prepare_job(pool: Pool, registry: Registry, workspace: str, submission
         spec=resolved.spec,
         git=submission.git,
         inputs=resolved.inputs,
+        uses=resolved.uses,
         display_name=model.display_name,
         experiment=model.experiment_name,
         description=model.description,
@@ -87,8 +89,10 @@ async def prepare_job(pool: Pool, registry: Registry, workspace: str, submission
 
 async def insert_job(tx: Connection, cause: Cause, new: NewJob) -> Event[Any]:
     """The job, its steps and `job.submitted`; steps that wait for nothing are queued at once. Raises JobExistsError."""
+    await experiments.ensure_experiment(tx, cause.workspace, new.experiment, cause.actor)
     await jobs.insert_job(tx, cause, new)
     await steps.insert_steps(tx, cause.workspace, new.name, new.plan.steps)
+    git = new.git or {}
     submitted = await outbox.add(
         tx,
         SOURCE,
@@ -98,8 +102,13 @@ async def insert_job(tx: Connection, cause: Cause, new: NewJob) -> Event[Any]:
             display_name=new.display_name,
             experiment=new.experiment,
             trigger=new.trigger,
-            commit=(new.git or {}).get("commit"),
+            repository=git.get("repository"),
+            branch=git.get("branch"),
+            commit=git.get("commit"),
+            dirty=bool(git.get("dirty")),
+            code=sorted({step.code for step in new.plan.steps if step.code}),
             inputs=new.inputs,
+            uses=sorted(new.uses),
         ),
         cause,
     )

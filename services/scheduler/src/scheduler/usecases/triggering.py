@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from modelyard_contracts import Event, short_type
-from modelyard_contracts.scheduler import ScheduleFired, ScheduleMissed
+from modelyard_contracts.scheduler import ScheduleFired, ScheduleMissed, TriggerDeleted, TriggerUpdated
 from modelyard_platform import outbox
 from modelyard_platform.cause import Cause, cause_of_event
+from modelyard_platform.changes import masked
 from modelyard_platform.database import Connection, Pool, transaction
 from modelyard_platform.errors import InvalidError, PlatformError, message_fate
 from modelyard_platform.specs import spec_error
@@ -45,9 +46,13 @@ async def put_trigger(pool: Pool, cause: Cause, name: str, spec: dict[str, Any])
     if model.name != name:
         raise InvalidError(f"the specification's name is {model.name!r}, the address says {name!r}", path="name")
     async with transaction(pool) as tx:
+        before = await triggers.get_trigger(tx, cause.workspace, name)
         row = await triggers.put_trigger(
             tx, cause.workspace, cause.actor, name=name, spec=plain, event_type=model.on.type, enabled=model.enabled
         )
+        if before is None or before.spec != row.spec:
+            change = TriggerUpdated(trigger=name, before=masked(before.spec) if before else None, after=masked(plain))
+            await outbox.add(tx, SOURCE, change, cause)
         return _document(row)
 
 
@@ -82,8 +87,9 @@ async def list_triggers(
 async def delete_trigger(pool: Pool, cause: Cause, name: str) -> None:
     """Raises TriggerNotFoundError."""
     async with transaction(pool) as tx:
-        if not await triggers.delete_trigger(tx, cause.workspace, name):
-            raise TriggerNotFoundError(name)
+        before = await triggers.require_trigger(tx, cause.workspace, name)
+        if await triggers.delete_trigger(tx, cause.workspace, name):
+            await outbox.add(tx, SOURCE, TriggerDeleted(trigger=name, before=masked(before.spec)), cause)
 
 
 def _document(row: TriggerRow) -> dict[str, Any]:
@@ -145,7 +151,10 @@ async def fire_next(pool: Pool, registry: Registry) -> bool:
     async with transaction(pool) as tx:
         if await triggers.mark_submitted(tx, firing, new.name):
             await insert_job(tx, cause, new)
-            fired = ScheduleFired(schedule=firing.trigger, job=new.name, event=str(firing.event.id))
+            fired = ScheduleFired(
+                schedule=firing.trigger, job=new.name, event=str(firing.event.id),
+                event_type=short_type(firing.event.type), event_subject=firing.event.subject,
+            )  # fmt: skip
             await outbox.add(tx, SOURCE, fired, cause)
     return True
 

@@ -1,0 +1,98 @@
+"""Searches of the registry for MLflow clients: what its own search cannot say is looked at here, page by page."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from gateway.domain.mlflow.filters import Condition, Order
+from modelyard_platform.errors import InvalidError
+
+Page = dict[str, Any]
+Document = dict[str, Any]
+Value = Callable[[Document, str, str], str | float | None]
+Fetch = Callable[[str | None, str | None], Awaitable[Page]]
+"""A page of the registry's list: in an order of its own, after a cursor."""
+
+_CHUNK: Final = 200
+_MOST: Final = 10_000
+
+CHUNK: Final = _CHUNK
+"""How many the registry is asked for at a time."""
+
+
+async def find(
+    fetch: Fetch, value: Value, conditions: list[Condition], *, sort: str | None, order: list[Order],
+    token: str | None, limit: int,
+) -> tuple[list[Document], str | None]:  # fmt: skip
+    """A page of what meets all conditions, and the token of the next page.
+
+    `sort` is the registry's word for the order asked for. Without one everything that is found is put in order here, which is
+    refused (InvalidError) above 10,000.
+    """
+    cursor, skip = _read(token)
+    if sort is None:
+        return await _in_order(fetch, value, conditions, order, skip, limit)
+    found: list[Document] = []
+    while True:
+        page = await fetch(sort, cursor)
+        for place, document in enumerate(page["items"]):
+            if place < skip or not _meets(document, value, conditions):
+                continue
+            if len(found) == limit:
+                return found, _write(cursor, place)
+            found.append(document)
+        cursor, skip = page["next"], 0
+        if cursor is None:
+            return found, None
+
+
+async def _in_order(
+    fetch: Fetch, value: Value, conditions: list[Condition], order: list[Order], skip: int, limit: int
+) -> tuple[list[Document], str | None]:
+    found: list[Document] = []
+    cursor: str | None = None
+    while True:
+        page = await fetch(None, cursor)
+        found += [document for document in page["items"] if _meets(document, value, conditions)]
+        cursor = page["next"]
+        if cursor is None:
+            break
+        if len(found) > _MOST:
+            raise InvalidError(
+                f"more than {_MOST} were found, which is too many for this order; narrow the filter", path="filter"
+            )
+    for one in reversed(order):  # sorting is stable: the last order first
+        found.sort(key=_sort_key(value, one), reverse=one.descending)
+    more = len(found) > skip + limit
+    return found[skip : skip + limit], _write(None, skip + limit) if more else None
+
+
+def _sort_key(value: Value, order: Order) -> Callable[[Document], tuple[bool, str | float]]:
+    def key(document: Document) -> tuple[bool, str | float]:
+        found = value(document, order.field, order.key)
+        return (found is not None) == order.descending, found if found is not None else ""
+
+    return key
+
+
+def _meets(document: Document, value: Value, conditions: list[Condition]) -> bool:
+    return all(one.holds(value(document, one.field, one.key)) for one in conditions)
+
+
+def _write(cursor: str | None, skip: int) -> str:
+    return base64.urlsafe_b64encode(json.dumps([cursor, skip]).encode()).decode()
+
+
+def _read(token: str | None) -> tuple[str | None, int]:
+    if not token:
+        return None, 0
+    try:
+        cursor, skip = json.loads(base64.urlsafe_b64decode(token))
+    except ValueError as error:
+        raise InvalidError("the page token is not one that a search gave", path="page_token") from error
+    if not (cursor is None or isinstance(cursor, str)) or not isinstance(skip, int):
+        raise InvalidError("the page token is not one that a search gave", path="page_token")
+    return cursor, skip

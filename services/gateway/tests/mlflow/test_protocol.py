@@ -1,0 +1,158 @@
+"""The MLflow API over plain HTTP: what clients do not show."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import nats
+import psutil
+from services.gateway.tests.mlflow.conftest import Stack
+
+from modelyard_contracts import Event, EventData, encode, full_type, nats_subject
+from modelyard_contracts.serving import DeploymentRequested
+from modelyard_testing.conditions import eventually
+
+MIB = 1 << 20
+
+
+def test_errors_have_mlflows_form(stack: Stack) -> None:
+    cases: list[tuple[str, str, Any, int, str | None, str]] = [
+        ("GET", "/api/2.0/mlflow/runs/get", None, 400, "INVALID_PARAMETER_VALUE", "run_id"),
+        ("GET", "/api/2.0/mlflow/runs/get?run_id=x", None, 404, "RESOURCE_DOES_NOT_EXIST", "no run"),
+        ("POST", "/api/2.0/mlflow/runs/log-metric", {"run_id": "x", "key": "k", "value": "y"}, 400, "INVALID_PARAMETER_VALUE", "value"),
+        ("POST", "/api/2.0/mlflow/runs/create", {"start_time": 2**62}, 400, "INVALID_PARAMETER_VALUE", "no time"),
+        ("GET", "/api/2.0/mlflow/runs/get?run_id=%00", None, 400, "INVALID_PARAMETER_VALUE", "U+0000"),
+        ("GET", f"/api/2.0/mlflow/experiments/get?experiment_id={2**80}", None, 400, "INVALID_PARAMETER_VALUE", "no id"),
+        ("POST", "/api/2.0/mlflow/runs/search", {"experiment_ids": ["0"], "filter": "tags.a LIKE 'x\\'"}, 200, None, ""),
+        ("POST", "/api/2.0/mlflow/runs/search", {"experiment_ids": ["x"]}, 400, "INVALID_PARAMETER_VALUE", "numbers"),
+        ("GET", "/api/2.0/mlflow/registered-models/get?name=x", None, 404, "RESOURCE_DOES_NOT_EXIST", "x"),
+        ("POST", "/api/2.0/mlflow/registered-models/create", {"name": "a b"}, 400, "INVALID_PARAMETER_VALUE", "name"),
+        ("POST", "/api/2.0/mlflow/gateway/secrets/create", {}, 404, "ENDPOINT_NOT_FOUND", "gateway/secrets/create"),
+        ("GET", "/api/3.0/mlflow/traces/search", None, 404, "ENDPOINT_NOT_FOUND", "traces/search"),
+        ("POST", "/api/2.0/mlflow-artifacts/mpu/create/x", {}, 501, "NOT_IMPLEMENTED", "not supported"),
+        ("GET", "/api/2.0/mlflow-artifacts/artifacts/0/x/artifacts/y", None, 404, "RESOURCE_DOES_NOT_EXIST", "y"),
+        ("PUT", "/api/2.0/mlflow-artifacts/artifacts/a/%2e%2e/b", {}, 400, "INVALID_PARAMETER_VALUE", "relative path"),
+        ("PUT", "/api/2.0/mlflow-artifacts/artifacts/registered-models/x/1/y", {}, 400, "INVALID_PARAMETER_VALUE", "never change"),
+    ]  # fmt: skip
+    for method, path, body, status, code, says in cases:
+        answer = stack.http.request(method, path, json=body)
+        assert answer.status_code == status, (path, answer.text)
+        if code is not None:
+            assert answer.json()["error_code"] == code, (path, answer.text)
+            assert says in answer.json()["message"], (path, answer.text)
+
+
+def test_only_who_may_comes_in(stack: Stack) -> None:
+    read, write = "/api/2.0/mlflow/experiments/get?experiment_id=0", "/api/2.0/mlflow/experiments/create"
+    unknown = httpx.get(f"{stack.url}{read}")
+    assert (unknown.status_code, unknown.json()["error_code"]) == (401, "UNAUTHENTICATED")
+    wrong = httpx.get(f"{stack.url}{read}", headers={"Authorization": "Bearer guess"})
+    assert (wrong.status_code, wrong.json()["error_code"]) == (401, "UNAUTHENTICATED")
+    made = stack.http.post("/api/v1/tokens", json={"name": "r", "role": "reader"}).json()
+    reader = {"Authorization": f"Bearer {made['token']}"}
+    assert httpx.get(f"{stack.url}{read}", headers=reader).status_code == 200
+    for method, path in (
+        ("POST", write),
+        ("POST", "/api/2.0/mlflow/registered-models/create"),
+        ("PUT", "/api/2.0/mlflow-artifacts/artifacts/x"),
+    ):
+        refused = httpx.request(method, f"{stack.url}{path}", json={"name": "x"}, headers=reader)
+        assert (refused.status_code, refused.json()["error_code"]) == (403, "PERMISSION_DENIED"), path
+
+
+def test_the_server_says_what_it_speaks(stack: Stack) -> None:
+    assert httpx.get(f"{stack.url}/health").text == "OK"
+    assert httpx.get(f"{stack.url}/version").text.startswith("3.")
+
+
+async def test_a_version_that_something_stands_on_is_not_deleted(stack: Stack, nats_url: str) -> None:
+    made = {"spec": {"name": "base", "path": "https://example.com/m"}}
+    assert stack.http.post("/api/v1/models", json=made).status_code == 201
+    await publish(nats_url, DeploymentRequested(endpoint="e", deployment="blue", generation=1, model="base:1"))
+
+    async def used() -> bool:
+        found = stack.http.get("/api/v1/models", params={"search": "used-by:endpoints/*"})
+        return bool(found.json()["items"])
+
+    assert await eventually(used)
+    for path, more in (("model-versions", {"version": "1"}), ("registered-models", {})):
+        refused = stack.http.request("DELETE", f"/api/2.0/mlflow/{path}/delete", json={"name": "base"} | more)
+        assert (refused.status_code, refused.json()["error_code"]) == (409, "RESOURCE_CONFLICT")
+        assert "endpoints/e/deployments/blue" in refused.json()["message"]
+
+
+async def publish(nats_url: str, data: EventData) -> None:
+    """As the relay of its owner does."""
+    event: Event[Any] = Event[Any](
+        id=uuid4(),
+        source="/modelyard/elsewhere",
+        type=full_type(data.TYPE),
+        subject=data.subject,
+        time=datetime.now(UTC),
+        workspace="default",
+        actor="user:ada",
+        correlationid="c1",
+        sequence=1,
+        data=data,
+    )
+    connection = await nats.connect(nats_url)
+    try:
+        await connection.jetstream().publish(nats_subject("default", data.TYPE), encode(event))
+    finally:
+        await connection.close()
+
+
+@contextmanager
+def peak_growth() -> Iterator[list[int]]:
+    """How much this process, in which gateway and registry run, grows meanwhile, in bytes."""
+    process, ended, seen = psutil.Process(), threading.Event(), [0]
+    before = process.memory_info().rss
+
+    def watch() -> None:
+        while not ended.wait(0.01):
+            seen[0] = max(seen[0], process.memory_info().rss - before)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def test_a_large_file_passes_in_constant_memory(stack: Stack) -> None:
+    size, expected = 256, hashlib.sha256()
+    for number in range(size):
+        expected.update(bytes([number]) * MIB)
+    path = "/api/2.0/mlflow-artifacts/artifacts/0/r/artifacts/large.bin"
+    with peak_growth() as grown:
+        chunks = (bytes([number]) * MIB for number in range(size))
+        assert stack.http.put(path, content=chunks, timeout=120).status_code == 200
+        got, length = hashlib.sha256(), 0
+        with stack.http.stream("GET", path, timeout=120) as answer:
+            assert answer.headers["content-length"] == str(size * MIB)
+            for chunk in answer.iter_bytes():
+                got.update(chunk)
+                length += len(chunk)
+    assert (length, got.hexdigest()) == (size * MIB, expected.hexdigest())
+    assert grown[0] < 96 * MIB, f"{grown[0] / MIB:.0f} MiB for {size} MiB"
+
+
+def test_a_file_that_breaks_off_is_not_there(stack: Stack) -> None:
+    path = "/api/2.0/mlflow-artifacts/artifacts/0/r/artifacts/half.bin"
+
+    def half() -> Iterator[bytes]:
+        yield b"x" * MIB
+        raise ConnectionAbortedError
+
+    with suppress(ConnectionAbortedError):
+        stack.http.put(path, content=half(), headers={"Content-Length": str(2 * MIB)})
+    assert stack.http.get(path).status_code == 404

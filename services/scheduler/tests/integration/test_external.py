@@ -1,0 +1,61 @@
+"""Jobs on data that stays outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from services.scheduler.tests.support import World, command
+
+from modelyard_testing.web import Page, WebServer, serving
+from scheduler.settings import Settings
+
+
+@pytest.fixture
+def web() -> Iterator[WebServer]:
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("MODELYARD_REGISTRY_EXTERNAL_HOSTS", "127.0.0.1")
+    return settings
+
+
+def job(path: str) -> dict[str, Any]:
+    return command(inputs={"rate": 1, "d": {"type": "uri_file", "path": path}})
+
+
+async def test_data_outside_is_checked_when_a_job_uses_it(world: World, web: WebServer) -> None:
+    web.pages["/rows.csv"] = Page(b"x\n1\n", etag='"v1"')
+    spec = {"name": "rows", "type": "uri_file", "path": web.url("/rows.csv")}
+    assert (await world.registry.post("/api/v1/data", json={"spec": spec})).status_code == 201
+
+    async with world.runner().running() as runner:
+        for path in ("azureml:rows@latest", web.url("/rows.csv")):
+            submitted = await world.submit(job(path))
+            assert (await world.ended(submitted["name"]))["status"] == "completed"
+        assert len({order.job for order in runner.orders}) == 2  # delivered at least once each
+        for order in runner.orders:
+            content = order.inputs["d"].external
+            assert content is not None
+            assert (content.url, content.etag, content.size) == (web.url("/rows.csv"), '"v1"', 4)
+
+    web.pages["/rows.csv"] = Page(b"x\n2\n", etag='"v2"')
+    refused = await world.scheduler.post("/api/v1/jobs", json={"spec": job("azureml:rows:1")})
+    problem = refused.json()
+    assert (refused.status_code, problem["code"], problem["path"]) == (412, "external_changed", "inputs.d.path")
+    assert '"v1"' in problem["detail"]
+    assert '"v2"' in problem["detail"]
+
+
+async def test_addresses_that_may_not_be_read_are_refused(world: World) -> None:
+    for path, status, code in (
+        ("http://169.254.169.254/latest", 403, "external_forbidden"),
+        ("wasbs://c@a.blob.core.windows.net/x", 400, "reference_unreadable"),
+    ):
+        answer = await world.scheduler.post("/api/v1/jobs", json={"spec": job(path)})
+        assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+        assert answer.json()["path"] == "inputs.d.path"
