@@ -169,3 +169,17 @@ async def test_a_monitor_that_cannot_work_is_refused_and_not_stored(
     assert answer.status_code == status, answer.text
     assert said in answer.json()["detail"]
     assert (await api.get("/api/v1/monitors")).json()["items"] == []
+
+
+async def test_every_change_of_a_monitor_is_told(api: httpx.AsyncClient, connection: Nats) -> None:
+    subscription = await connection.jetstream().subscribe("modelyard.default.monitor.*", ordered_consumer=True)
+    for _ in range(2):
+        assert (await put(api, monitor())).status_code == 200
+    assert (await put(api, monitor() | {"description": "seen to"})).status_code == 200
+    assert (await api.delete("/api/v1/monitors/watch")).status_code == 204
+    made, changed, deleted = [decode((await subscription.next_msg(timeout=10)).data) for _ in range(3)]
+    assert (made.subject, made.data.before) == ("monitors/watch", None)
+    assert (made.data.endpoint, made.data.deployment) == ("flight-delay", "blue")
+    assert [reference.rpartition(":")[2] for reference in made.data.references] == ["1"]
+    assert (changed.data.before, changed.data.after["description"]) == (made.data.after, "seen to")
+    assert (deleted.type, deleted.data.after) == ("modelyard.monitor.deleted.v1", None)

@@ -137,11 +137,13 @@ async def heard(receiver: Receiver, count: int = 1) -> list[Heard]:
     return await eventually(enough)
 
 
-async def told(dsn: str) -> list[dict[str, Any]]:
-    """The events that the notifier itself has made, in order."""
+async def told(dsn: str, entity: str = "alert") -> list[dict[str, Any]]:
+    """The events of an entity that the notifier itself has made, in order."""
     connection = await asyncpg.connect(dsn)
     try:
-        rows = await connection.fetch("select envelope from outbox order by position")
+        rows = await connection.fetch(
+            "select envelope from outbox where type like $1 || '.%' order by position", entity
+        )
     finally:
         await connection.close()
     return [json.loads(row["envelope"]) for row in rows]

@@ -20,6 +20,7 @@ from builder.usecases.tasks import work
 from modelyard_platform.clients import ServiceClient
 from modelyard_platform.errors import UnavailableError
 from modelyard_platform.http import create_app
+from modelyard_platform.manifests import Verifier
 from modelyard_platform.objects import ObjectStore
 from modelyard_platform.service import Running, background, running
 
@@ -52,6 +53,7 @@ def build(settings: Settings) -> FastAPI:
                 rows=settings.sample_rows,
                 materialise_timeout_s=settings.materialise_timeout_s,
                 convert_timeout_s=settings.convert_timeout_s,
+                verifier=Verifier.read(settings.signing_public_key),
             )
             app.state.locker = locker
             delay = settings.first_delay_s

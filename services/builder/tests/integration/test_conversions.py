@@ -12,6 +12,7 @@ import onnxruntime
 import pandas as pd
 import pytest
 import sklearn
+from onnx import helper
 from services.builder.tests.support import Publish, Registry, Start, told
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
@@ -19,7 +20,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from modelyard_contracts.registry import ModelRegistered
-from modelyard_platform import trees
+from modelyard_platform import manifests, trees
+from modelyard_platform.manifests import Signer
 from modelyard_platform.objects import ObjectStore
 from modelyard_platform.trees import Tree
 
@@ -75,6 +77,7 @@ async def test_pipeline_is_converted_and_measured(
     (alert,) = await told(database)
     assert alert["type"] == "modelyard.model.converted.v1"
     assert alert["data"]["tree"] == found["tree"]
+    assert alert["data"]["environment"] == found["environment"]
     assert alert["data"]["max_abs_difference"] == found["max_abs_difference"]
     assert alert["causationid"] == str(event.id)
 
@@ -110,21 +113,26 @@ async def test_environment_and_rows_are_found_with_the_model(
     assert f"scikit-learn=={sklearn.__version__}" in lock["packages"]
 
 
+ESTIMATOR = pickle.dumps(LogisticRegression())
+ONNX = helper.make_model(
+    helper.make_graph([], "nothing", [], []), opset_imports=[helper.make_opsetid("", 17)]
+).SerializeToString()
 MLMODEL = b"flavors:\n  sklearn:\n    pickled_model: model.pkl\n    sklearn_version: 1.5.0\n"
 
 
 @pytest.mark.parametrize(
     ("files", "sample", "status", "detail"),
     [
-        ({"model.onnx": b"x"}, None, "skipped", "it is ONNX already"),
-        ({"a.txt": b"x"}, None, "skipped", "no pickle"),
-        ({"a.pkl": b"x", "b.pkl": b"y"}, None, "skipped", "several pickles"),
-        ({"MLmodel": b"flavors: {pytorch: {}}", "model.pkl": b"x"}, None, "skipped", "pytorch"),
-        ({"MLmodel": b"flavors: [}", "model.pkl": b"x"}, None, "failed", "no YAML"),
+        ({"model.onnx": ONNX}, None, "skipped", "it is ONNX already"),
+        ({"a.txt": b"x"}, None, "skipped", "no file of it is a scikit-learn model"),
+        ({"a.pkl": b"x"}, None, "skipped", "a.pkl: it cannot be read: no pickle"),
+        ({"a.pkl": ESTIMATOR, "b.pkl": ESTIMATOR}, None, "skipped", "several scikit-learn models: a.pkl, b.pkl"),
+        ({"MLmodel": b"flavors: {pytorch: {}}", "model.pkl": ESTIMATOR}, None, "skipped", "pytorch"),
+        ({"MLmodel": b"flavors: [}", "model.pkl": ESTIMATOR}, None, "skipped", "MLmodel: it cannot be read: no YAML"),
         ({"MLmodel": MLMODEL}, None, "failed", "names model.pkl"),
-        ({"model.pkl": b"x"}, None, "failed", "no rows to measure"),
-        ({"MLmodel": MLMODEL, "model.pkl": b"x"}, None, "failed", "no rows to measure"),
-        ({"model.pkl": b"x"}, {"rows.txt": b"x"}, "failed", "the sample has no .parquet"),
+        ({"model.pkl": ESTIMATOR}, None, "failed", "no rows to measure"),
+        ({"MLmodel": MLMODEL, "model.pkl": ESTIMATOR}, None, "failed", "no rows to measure"),
+        ({"model.pkl": ESTIMATOR}, {"rows.txt": b"x"}, "failed", "the sample has no .parquet"),
     ],
 )
 async def test_what_is_not_converted_says_why(
@@ -148,7 +156,7 @@ async def test_what_is_not_converted_says_why(
 async def test_environment_that_cannot_hold_the_converter(
     start: Start, publish: Publish, registry: Registry, objects: ObjectStore, tmp_path: Path
 ) -> None:
-    tree = put(objects, tmp_path / "model", {"model.pkl": b"x"})
+    tree = put(objects, tmp_path / "model", {"model.pkl": ESTIMATOR})
     sample = put(objects, tmp_path / "sample", {"rows.json": b"[]"})
     spec: dict[str, Any] = {"environment": {"requirements": ["skl2onnx<1.0"]}}
     registry.add("models/m/versions/1", tree=tree.digest, sample=sample.digest, spec=spec)
@@ -174,7 +182,7 @@ async def test_registry_that_comes_back(
 async def test_two_builders_convert_once(
     start: Start, publish: Publish, registry: Registry, objects: ObjectStore, tmp_path: Path, database: str
 ) -> None:
-    tree = put(objects, tmp_path / "model", {"model.pkl": b"x"})
+    tree = put(objects, tmp_path / "model", {"model.pkl": ESTIMATOR})
     for number in range(5):
         registry.add(f"models/m/versions/{number}", tree=tree.digest)
     async with start() as client, start():
@@ -204,3 +212,21 @@ async def test_a_killed_builder_leaves_its_task_to_another(
     async with start() as client:
         found = await client.converted("m", "1")
     assert (found["status"], found["attempts"]) == ("skipped", 2)
+
+
+async def test_a_model_that_is_not_what_was_signed_is_not_converted(
+    start: Start, publish: Publish, registry: Registry, objects: ObjectStore, tmp_path: Path, database: str,
+) -> None:  # fmt: skip
+    signer = Signer(manifests.new_private_key())
+    key = tmp_path / "key.pub"
+    key.write_text(signer.public_key)
+    tree = put(objects, tmp_path / "model", {"model.pkl": ESTIMATOR})
+    manifest = objects.put_bytes(signer.sign("models/other/versions/1", tree))
+    registry.add("models/m/versions/1", tree=tree.digest, manifest=manifest)
+    async with start(signing_public_key=key) as client:
+        await publish(ModelRegistered(name="m", version="1", tree=tree.digest))
+        found = await client.converted("m", "1")
+    assert found["status"] == "failed"
+    assert "models/m/versions/1 is refused: its manifest is that of models/other/versions/1" in found["detail"]
+    (event,) = await told(database)
+    assert event["data"]["refused"] == "models/m/versions/1"

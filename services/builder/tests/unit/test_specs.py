@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.domain.flavours import Convertible, NotConvertible, decide, decide_mlflow, records_of, sklearn_version_in
+from builder.domain.flavours import Convertible, NotConvertible, decide, records_of
 from builder.domain.requirements import Requirements, normalised, pins_of
 from builder.domain.specs import LockDigest, Registered, read_spec
 from builder.domain.tasks import MAX_ATTEMPTS, delay_s
 from builder.errors import EnvironmentInvalidError
+from modelyard_flavours import Flavour, Inspection, Warned
 
 
 def conda(*dependencies: Any) -> dict[str, Any]:
@@ -123,25 +124,27 @@ def test_pins_of_a_lock() -> None:
     assert pins_of(locked) == ("numpy==1.26.4", "six==1.16.0 ; python_version < '4'")
 
 
-def test_flavours() -> None:
-    assert decide(["model.joblib"]) == Convertible("model.joblib")
-    assert decide(["a/MLmodel", "a/model.pkl"]) == Convertible("", "a/MLmodel")
-    assert isinstance(decide(["m.onnx", "model.pkl"]), NotConvertible)
-    mlflow = {"flavors": {"python_function": {"loader_module": "mlflow.sklearn", "model_path": "model.pkl"}}}
-    assert decide_mlflow("a/MLmodel", mlflow) == Convertible("a/model.pkl", "a/MLmodel")
-    assert isinstance(decide_mlflow("MLmodel", {"flavors": None}), NotConvertible)
+def test_what_becomes_onnx() -> None:
+    estimator = Flavour(name="sklearn", file="model.joblib", version="1.5.2")
+    assert decide(Inspection(flavours=(estimator,))) == Convertible("model.joblib", None, "1.5.2")
+    assert isinstance(decide(Inspection(flavours=(estimator, Flavour(name="onnx", file="m.onnx")))), NotConvertible)
+    several = decide(Inspection(flavours=(estimator, Flavour(name="sklearn", file="other.pkl"))))
+    assert several == NotConvertible("it has several scikit-learn models: model.joblib, other.pkl")
+    unread = Inspection(warnings=(Warned(file="model.pkl", detail="it cannot be read: no pickle"),))
+    assert decide(unread) == NotConvertible(
+        "no file of it is a scikit-learn model (model.pkl: it cannot be read: no pickle)"
+    )
 
 
-def test_a_pickles_scikit_learn_is_read_without_unpickling() -> None:
-    import pickle
-
-    import sklearn
-    from sklearn.linear_model import LinearRegression
-
-    model = LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])
-    for protocol in (2, 4, 5):
-        assert sklearn_version_in(pickle.dumps(model, protocol)) == sklearn.__version__
-    assert sklearn_version_in(b"nothing") is None
+def test_in_an_mlflow_folder_the_file_that_mlmodel_names_becomes_onnx() -> None:
+    folder = Flavour(name="mlflow", file="a/MLmodel")
+    own = Flavour(name="sklearn", file="a/model.pkl", version="1.5.2")
+    beside = Flavour(name="sklearn", file="a/artifacts/scaler.pkl", version="1.5.2")
+    stated = Inspection(flavours=(folder, own, beside), mlflow={"files": {"sklearn": "a/model.pkl"}})
+    assert decide(stated) == Convertible("a/model.pkl", "a/MLmodel", "1.5.2")
+    wrapped = Flavour(name="python_function", file="a/model.pkl", loader="mlflow.sklearn")
+    assert decide(Inspection(flavours=(folder, wrapped), mlflow={})) == Convertible("a/model.pkl", "a/MLmodel")
+    assert isinstance(decide(Inspection(flavours=(folder, beside), mlflow={"files": {}})), NotConvertible)
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,12 @@ async def put_monitor(
     return _monitor(row)
 
 
+async def get_monitor(tx: Connection, workspace: str, name: str) -> Monitor | None:
+    """One monitor, or None."""
+    row = await tx.fetchrow(_GET, workspace, name)
+    return None if row is None else _monitor(row)
+
+
 async def require_monitor(tx: Connection, workspace: str, name: str) -> Monitor:
     """The monitor. Raises MonitorNotFoundError, saying what exists."""
     row = await tx.fetchrow(_GET, workspace, name)

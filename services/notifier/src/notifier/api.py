@@ -47,7 +47,7 @@ async def get_subscription(name: str, pool: Wired, caller: Reader) -> Any:
 @router.delete("/subscriptions/{name}", status_code=204, operation_id="delete_subscription")
 async def delete_subscription(name: str, pool: Wired, caller: Contributor) -> None:
     """Delete a subscription and its deliveries."""
-    await subscriptions.delete_subscription(pool, caller.cause.workspace, name)
+    await subscriptions.delete_subscription(pool, caller.cause, name)
 
 
 @router.get("/subscriptions/{name}/deliveries", response_model=DeliveryPage, operation_id="list_deliveries")

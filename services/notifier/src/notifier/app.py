@@ -13,6 +13,7 @@ from modelyard_platform.http import create_app
 from modelyard_platform.service import Running, background, running
 from notifier.api import router
 from notifier.clients.chat import Chat
+from notifier.clients.openlineage import OpenLineage
 from notifier.clients.webhook import Webhook
 from notifier.domain.deliveries import RetryPolicy
 from notifier.settings import Settings
@@ -35,7 +36,7 @@ def build(settings: Settings) -> FastAPI:
             chat = Chat(timeout_s=settings.timeout_s, public_url=settings.public_url, in_flight=settings.in_flight)
             stack.callback(chat.close)
             sending = Sending(
-                receivers={"webhook": webhook, "chat": chat},
+                receivers={"webhook": webhook, "chat": chat, "openlineage": OpenLineage(webhook)},
                 policy=RetryPolicy(settings.max_attempts, settings.first_delay_s, settings.longest_delay_s),
                 lease_s=lease_of(settings.timeout_s),
                 in_flight=settings.in_flight,

@@ -12,7 +12,7 @@ from notifier.domain.subscriptions import Format, SubscriptionType
 
 
 class SubscriptionRequest(BaseModel):
-    """A `type: webhook` or `type: chat` document."""
+    """A `type: webhook`, `chat` or `openlineage` document."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -48,7 +48,7 @@ class Keys(BaseModel):
 
 
 class EndpointAnswer(BaseModel):
-    """As `az ml online-endpoint show` prints it, and who made it. `ignored`: keys of the spec that have no effect here."""
+    """As `az ml online-endpoint show` prints it, who made it, and its whole `spec`. `ignored`: keys of that without effect here."""
 
     name: str
     description: str | None
@@ -61,13 +61,14 @@ class EndpointAnswer(BaseModel):
     traffic: dict[str, int]
     mirror_traffic: dict[str, int]
     deployments: list[str]
+    spec: dict[str, Any]
     ignored: list[str]
     created_by: str
     created_at: datetime
 
 
 class DeploymentAnswer(BaseModel):
-    """As `az ml online-deployment show` prints it, and how it stands.
+    """As `az ml online-deployment show` prints it, how it stands, and the whole `spec` that was asked for last.
 
     `generation` counts specs; `live_generation` is the one that answers (the last known good, while `status` is failed), with `live_model`.
     """
@@ -86,6 +87,7 @@ class DeploymentAnswer(BaseModel):
     instance_count: int
     request_settings: Any
     data_collector: Any
+    spec: dict[str, Any]
     provisioning_state: ProvisioningState
     status: Status
     detail: str
@@ -126,6 +128,7 @@ def endpoint_answer(endpoint: Endpoint, deployments: list[str], public_url: str)
         traffic=endpoint.traffic,
         mirror_traffic={},
         deployments=deployments,
+        spec=spec,
         ignored=ignored,
         created_by=endpoint.created_by,
         created_at=endpoint.created_at,
@@ -150,6 +153,7 @@ def deployment_answer(deployment: Deployment, traffic: int) -> DeploymentAnswer:
         instance_count=spec.get("instance_count", 1),
         request_settings=spec.get("request_settings"),
         data_collector=spec.get("data_collector"),
+        spec=spec,
         provisioning_state=_provisioning(deployment),
         status=deployment.status,
         detail=deployment.detail,

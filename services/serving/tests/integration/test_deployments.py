@@ -26,7 +26,11 @@ async def test_asking_twice_is_asking_once(
 ) -> None:
     model = await register(registry, blobs, tmp_path / "m")
     await put(served.api, "flights", {})
-    spec = {"model": "azureml:line@latest", "instance_type": "Standard_DS3_v2"}
+    spec: dict[str, object] = {
+        "model": "azureml:line@latest",
+        "instance_type": "Standard_DS3_v2",
+        "environment_variables": {"KEY": "hidden"},
+    }
     headers = {"Modelyard-Correlation-Id": "story", "Modelyard-Reason": "first try"}
     for _ in range(2):
         asked = await served.api.put("/api/v1/endpoints/flights/deployments/blue", json={"spec": spec}, headers=headers)
@@ -43,6 +47,9 @@ async def test_asking_twice_is_asking_once(
     assert (moved["model"], moved["generation"]) == ("azureml:line:2", 2), "latest names another version by now"
     asks = [envelope for kind, envelope in await told(served.parts) if kind == "deployment.requested"]
     assert [(ask["data"]["generation"], ask["data"]["model"]) for ask in asks] == [(1, "line:1"), (2, "line:2")]
+    assert "before" not in asks[0]["data"] or asks[0]["data"]["before"] is None
+    assert asks[1]["data"]["before"] == asks[0]["data"]["after"]
+    assert asks[0]["data"]["after"]["environment_variables"] == {"KEY": "***"}
     assert (asks[0]["correlationid"], asks[0]["reason"], asks[0]["subject"]) == (
         "story",
         "first try",

@@ -37,7 +37,10 @@ async def test_an_endpoint_is_created_once_and_can_be_changed(served: Served) ->
         "/api/v1/endpoints/flights", json={"spec": {"name": "flights", "description": "late or not"}}
     )
     assert (changed.status_code, changed.json()["description"]) == (200, "late or not")
-    assert [kind for kind, _ in await told(served.parts)] == ["endpoint.created"]
+    events = await told(served.parts)
+    assert [kind for kind, _ in events] == ["endpoint.created", "endpoint.updated"]
+    assert events[1][1]["data"]["before"]["tags"] == {"team": "ops"}
+    assert events[1][1]["data"]["after"] == {"name": "flights", "description": "late or not"}
     page = (await served.api.get("/api/v1/endpoints")).json()
     assert ([item["name"] for item in page["items"]], page["next"]) == (["flights"], None)
     route = await entry(served, "flights")
@@ -100,6 +103,8 @@ async def test_a_regenerated_key_replaces_one_and_only_once(served: Served) -> N
     assert route is not None
     assert hashlib.sha256(after["primaryKey"].encode()).hexdigest() in str(route["keys"])
     assert (await served.api.post(url, json={"keyType": "third"})).status_code == 400
+    events = [envelope["data"] for kind, envelope in await told(served.parts) if kind == "endpoint.key_regenerated"]
+    assert events == [{"endpoint": "flights", "key": "primary"}]
 
 
 async def test_traffic_goes_to_ready_deployments_and_the_edges_are_told(

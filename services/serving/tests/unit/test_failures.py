@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serving.domain.failures import readable
+from serving.domain.failures import readable, refused
 
 
 def test_a_scripts_own_traceback_is_what_remains() -> None:
@@ -22,3 +22,16 @@ def test_a_scripts_own_traceback_is_what_remains() -> None:
 
 def test_any_other_failure_keeps_its_text_without_colours() -> None:
     assert readable("\x1b[31mno such model\x1b[0m\n") == "no such model"
+
+
+def test_a_refused_model_is_told_from_rays_message() -> None:
+    """As Ray passes the exception of a replica's constructor on."""
+    why = "models/line/versions/3/conversion is refused: model.onnx has been changed; remove it"
+    message = (
+        "The deployment failed to start 3 times in a row. Error:\n\x1b[36mray::ServeReplica.initialize_and_get_metadata()\x1b[39m\n"
+        '  File "app.py", line 43, in __init__\n    self._replica = Replica(spec, this_node())\n'
+        f"modelyard_platform.manifests.IntegrityError: {why}\n  more of Ray's"
+    )
+    assert refused(message) == "models/line/versions/3/conversion"
+    assert readable(message) == why
+    assert refused("ValueError: no such model") is None

@@ -23,7 +23,9 @@ from serving.errors import FieldInvalidError, ModelNotServableError
 
 TREE, CODE, LOCK = "a" * 64, "c" * 64, "d" * 64
 DEFAULTS = Defaults(replica_cpus=0.1, request_timeout_ms=5000, max_body_bytes=1 << 20)
-VERSION = ModelVersion(name="line", version="3", tree=TREE, files=("model.onnx",))
+SIGNED = "e" * 64
+SUBJECT = "models/line/versions/3"
+VERSION = ModelVersion(name="line", version="3", tree=TREE, files=("model.onnx",), manifest=SIGNED)
 SCRIPT = {
     "model": "azureml:line:3",
     "code_configuration": {"code": f"modelyard://trees/{CODE}/src", "scoring_script": "score.py"},
@@ -33,7 +35,7 @@ SCRIPT = {
 
 def planned(spec: dict[str, Any], **more: Any) -> ReplicaSpec:
     asked = read_deployment(spec)
-    known: dict[str, Any] = {"version": VERSION, "onnx": Onnx(TREE, "model.onnx"), "lock": None} | more
+    known: dict[str, Any] = {"version": VERSION, "onnx": Onnx(TREE, "model.onnx", SUBJECT, SIGNED), "lock": None} | more
     return replica_spec(
         asked, workspace="default", endpoint="flights", deployment="blue", generation=2, defaults=DEFAULTS, **known
     )
@@ -43,6 +45,7 @@ def test_a_spec_of_nothing_but_a_model() -> None:
     told = planned({"model": "azureml:line:3"})
     assert told.model is not None
     assert (told.model.name, told.model.version, told.model.onnx_file) == ("line", "3", "model.onnx")
+    assert (told.model.subject, told.model.manifest) == (SUBJECT, SIGNED)
     assert (told.num_replicas, told.num_cpus, told.num_gpus, told.timeout_ms) == (1, 0.1, 0.0, 5000)
     assert not told.collector.enabled, "no data_collector, no rows: as in the original"
 
@@ -99,13 +102,15 @@ def test_mirroring_is_refused() -> None:
 
 
 def test_where_the_onnx_form_is() -> None:
-    conversion = {"status": "converted", "tree": "b" * 64, "signature": {"layout": "columns", "columns": ["x"]}}
+    signature = {"layout": "columns", "columns": ["x"]}
+    conversion = {"status": "converted", "tree": "b" * 64, "manifest": "f" * 64, "signature": signature}
     converted = ModelVersion(name="m", version="1", tree=TREE, files=("model.pkl",), conversion=conversion)
-    assert onnx_of(VERSION) == Onnx(TREE, "model.onnx")
-    assert onnx_of(converted) == Onnx("b" * 64, "model.onnx"), "its inputs are named already"
+    assert onnx_of(VERSION) == Onnx(TREE, "model.onnx", SUBJECT, SIGNED)
+    its_own = Onnx("b" * 64, "model.onnx", "models/m/versions/1/conversion", "f" * 64)
+    assert onnx_of(converted) == its_own, "its inputs are named already, and it is signed for itself"
     assert onnx_of(ModelVersion(name="m", version="1", tree=TREE, files=("model.pkl",))) is None, "it may still come"
     several = ModelVersion(name="m", version="1", tree=TREE, files=("a.onnx", "b/model.onnx"))
-    assert onnx_of(several) == Onnx(TREE, "b/model.onnx")
+    assert onnx_of(several) == Onnx(TREE, "b/model.onnx", "models/m/versions/1")
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,23 @@
-"""Which models can become ONNX, told from their files' names and metadata. Nothing is unpickled here."""
+"""Which models can become ONNX, told from what their files are. Nothing is unpickled here."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any, Final, TypeAlias
 
-PICKLES: Final = frozenset({".pkl", ".pickle", ".joblib", ".skops"})
+from modelyard_flavours import Inspection
+
 TABLES: Final = (".parquet", ".csv", ".json")
-# The key, what puts it into the pickle's memo, and the text that follows, with its length in one byte or four.
-_VERSION: Final = re.compile(rb"_sklearn_version(?:\x94|q.|r....)?(?:\x8c(.)|X(....))([0-9][0-9A-Za-z.+]*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Convertible:
-    """A scikit-learn model: the file that holds it and, in an MLflow folder, what lies beside it."""
+    """A scikit-learn model: the file that holds it, the `MLmodel` beside it in an MLflow folder, the scikit-learn that wrote it."""
 
     model: str
     mlmodel: str | None = None
+    written_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,42 +30,31 @@ class NotConvertible:
 Decision: TypeAlias = Convertible | NotConvertible
 
 
-def decide(paths: Iterable[str]) -> Decision:
-    """What the files' names say. An MLflow folder is looked into further by `decide_mlflow`."""
-    files = sorted(paths)
-    if any(PurePosixPath(path).suffix == ".onnx" for path in files):
+def decide(found: Inspection) -> Decision:
+    """One scikit-learn model becomes ONNX; in an MLflow folder the one that its `MLmodel` names."""
+    if any(found.named("onnx")):
         return NotConvertible("it is ONNX already")
-    mlmodel = next((path for path in files if PurePosixPath(path).name == "MLmodel"), None)
-    pickles = [path for path in files if PurePosixPath(path).suffix.lower() in PICKLES]
-    if mlmodel is None and len(pickles) == 1:
-        return Convertible(pickles[0])
+    for warned in found.warnings:
+        if warned.file.rpartition("/")[2] == "MLmodel":
+            return NotConvertible(f"{warned.file}: {warned.detail}")
+    models = {flavour.file: flavour.version for flavour in found.named("sklearn")}
+    mlmodel = next(found.named("mlflow"), None)
     if mlmodel is not None:
-        return Convertible("", mlmodel)
-    return NotConvertible("it has no pickle of one scikit-learn model" if not pickles else "it has several pickles")
-
-
-def decide_mlflow(mlmodel: str, document: Mapping[str, Any]) -> Decision:
-    """What an `MLmodel` file says. Source: mlflow.org/docs, MLflow model format."""
-    flavours = document.get("flavors")
-    flavours = flavours if isinstance(flavours, Mapping) else {}
-    sklearn, function = flavours.get("sklearn"), flavours.get("python_function")
-    inside = None
-    if isinstance(sklearn, Mapping):
-        inside = sklearn.get("pickled_model")
-    elif isinstance(function, Mapping) and function.get("loader_module") == "mlflow.sklearn":
-        inside = function.get("model_path")
-    if not isinstance(inside, str):
-        return NotConvertible(f"its flavours are {', '.join(map(str, flavours)) or 'not stated'}, not scikit-learn")
-    return Convertible(str(PurePosixPath(mlmodel).parent / inside), mlmodel)
-
-
-def sklearn_version_in(head: bytes) -> str | None:
-    """The scikit-learn that wrote a pickle: estimators carry it as a text. None when it is compressed or says nothing."""
-    match = _VERSION.search(head)
-    if match is None:
-        return None
-    length = int.from_bytes(match[1] or match[2], "little")
-    return match[3][:length].decode()
+        wrapped = (one.file for one in found.named("python_function") if one.loader == "mlflow.sklearn")
+        named = (found.mlflow or {}).get("files", {}).get("sklearn") or next(wrapped, None)
+        if named is not None:
+            return Convertible(named, mlmodel.file, models.get(named))
+    elif len(models) == 1:
+        [(path, version)] = models.items()
+        return Convertible(path, None, version)
+    elif models:
+        return NotConvertible(f"it has several scikit-learn models: {', '.join([*models][:5])}")
+    names = sorted({one.name for one in found.flavours} - {"mlflow"})
+    unread = "; ".join(f"{one.file}: {one.detail}" for one in found.warnings[:3])
+    what = (
+        f"its flavours are {', '.join(names)}, not scikit-learn" if names else "no file of it is a scikit-learn model"
+    )
+    return NotConvertible(f"{what} ({unread})" if unread else what)
 
 
 def records_of(example: Any) -> list[dict[str, Any]] | None:

@@ -40,9 +40,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It never will, and why."""
+    """It never will, and why. `refused` is the subject of a version that is not what was signed."""
 
     detail: str
+    refused: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

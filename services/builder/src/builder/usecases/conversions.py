@@ -14,15 +14,7 @@ import yaml
 from builder import store
 from builder.clients.converting import convert
 from builder.domain.curated import SKLEARN, curated
-from builder.domain.flavours import (
-    TABLES,
-    Convertible,
-    NotConvertible,
-    decide,
-    decide_mlflow,
-    records_of,
-    sklearn_version_in,
-)
+from builder.domain.flavours import TABLES, Convertible, NotConvertible, decide, records_of
 from builder.domain.requirements import Requirements, names_of, normalised
 from builder.domain.specs import read_spec
 from builder.domain.tasks import Done, Failed, Outcome, Skipped, Task
@@ -31,14 +23,16 @@ from builder.usecases.locks import Locker, load_lock, lock_requirements, require
 from modelyard_contracts import Event, EventData
 from modelyard_contracts.builder import ModelConversionFailed, ModelConverted
 from modelyard_contracts.registry import ModelRegistered
-from modelyard_platform import trees
+from modelyard_flavours import inspect
+from modelyard_platform import manifests, trees
 from modelyard_platform.cause import cause_of_event
 from modelyard_platform.database import Connection
+from modelyard_platform.manifests import Signed, Verifier, subject_of
+from modelyard_platform.tree_reader import TreeReader
 from modelyard_platform.trees import Tree
 from modelyard_runtime.environments import materialise
 
 _EXTRAS: Final = ("skl2onnx>=1.14", "onnxruntime>=1.15", "pandas")
-_HEAD: Final = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +44,7 @@ class Converter:
     rows: int
     materialise_timeout_s: float
     convert_timeout_s: float
+    verifier: Verifier | None = None
 
 
 async def ask(tx: Connection, event: Event[ModelRegistered]) -> None:
@@ -67,16 +62,19 @@ async def convert_model(converter: Converter, task: Task) -> Outcome:
     version = await converter.locker.registry.version("models", task.workspace, task.name, task.version)
     if version["tree"] is None:
         return Skipped("its files lie outside")
-    tree = await asyncio.to_thread(trees.load, objects, version["tree"])
+    signed = Signed(
+        tree=version["tree"],
+        manifest=version.get("manifest"),
+        subject=subject_of("models", task.name, task.version),
+    )
+    tree = await asyncio.to_thread(manifests.load, objects, signed, converter.verifier)
+    with manifests.refusing(signed.subject):
+        decision = decide(await asyncio.to_thread(inspect, TreeReader(objects, tree)))
+    if isinstance(decision, NotConvertible):
+        return Skipped(decision.reason)
     with tempfile.TemporaryDirectory(prefix="modelyard-convert-") as name:
         folder = Path(name)
-        decision = decide(file.path for file in tree.files)
-        if isinstance(decision, Convertible):
-            await asyncio.to_thread(trees.download, objects, tree, folder / "model")
-        if isinstance(decision, Convertible) and decision.mlmodel is not None:
-            decision = await asyncio.to_thread(_look_into, folder / "model", decision.mlmodel)
-        if isinstance(decision, NotConvertible):
-            return Skipped(decision.reason)
+        await asyncio.to_thread(manifests.download, objects, signed, converter.verifier, folder / "model")
         model = folder / "model" / decision.model
         if not model.is_file():
             raise ConversionFailedError(f"MLmodel names {decision.model}, which is not among the model's files")
@@ -88,11 +86,6 @@ async def convert_model(converter: Converter, task: Task) -> Outcome:
         )
         made = await asyncio.to_thread(trees.upload, objects, converted.folder)
     return Done(_result(made, lock, converted.certificate))
-
-
-def _look_into(model: Path, mlmodel: str) -> Convertible | NotConvertible:
-    document = _yaml(model / mlmodel)
-    return decide_mlflow(mlmodel, document if isinstance(document, dict) else {})
 
 
 def _yaml(path: Path) -> Any:
@@ -111,7 +104,7 @@ async def _sample(converter: Converter, version: dict[str, Any], decision: Conve
             for file in tree.files:
                 if PurePosixPath(file.path).suffix.lower() == suffix:
                     target = folder / f"sample{suffix}"
-                    await asyncio.to_thread(objects.get_file, file.sha256, target)
+                    await asyncio.to_thread(trees.fetch, objects, file, target)
                     return target
         raise ConversionFailedError(
             f"the sample has no {', '.join(TABLES)} file; it has {', '.join(f.path for f in tree.files[:5])}"
@@ -144,17 +137,11 @@ async def _environment(
             found = read_spec({"conda_file": _yaml(beside)}, locker.default_python)
             assert isinstance(found, Requirements)
             return found
-    head = await asyncio.to_thread(_head_of, folder / "model" / decision.model)
-    if (written_by := sklearn_version_in(head)) is not None:
-        return Requirements(locker.default_python, normalised([f"scikit-learn=={written_by}"]))
+    if decision.written_by is not None:
+        return Requirements(locker.default_python, normalised([f"scikit-learn=={decision.written_by}"]))
     default = curated(SKLEARN, locker.default_python)
     assert default is not None
     return default
-
-
-def _head_of(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_HEAD)
 
 
 async def _interpreter(converter: Converter, requirements: Requirements, sample: Path, model: Path) -> tuple[Path, str]:
@@ -191,10 +178,8 @@ def tell(task: Task, outcome: Outcome) -> EventData | None:
     """The event of what became of it; a model that is not scikit-learn's makes none."""
     match outcome:
         case Done(result=result):
-            return ModelConverted(
-                name=task.name, version=task.version, **{k: v for k, v in result.items() if k != "environment"}
-            )
-        case Failed(detail=detail):
-            return ModelConversionFailed(name=task.name, version=task.version, detail=detail)
+            return ModelConverted(name=task.name, version=task.version, **result)
+        case Failed(detail=detail, refused=refused):
+            return ModelConversionFailed(name=task.name, version=task.version, detail=detail, refused=refused)
         case Skipped():
             return None

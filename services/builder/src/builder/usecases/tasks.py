@@ -56,7 +56,7 @@ async def do_next(pool: Pool, kind: TaskKind, do: Do, tell: Tell, *, first_delay
                 outcome = await do(task)
         except PlatformError as error:
             if error.kind != "unavailable" or again_s is None:
-                outcome = Failed(error.detail)
+                outcome = Failed(error.detail, error.members.get("refused"))
             else:
                 return await _try_again(pool, task, error.detail, again_s)
         except Exception as error:

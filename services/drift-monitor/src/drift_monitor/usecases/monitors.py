@@ -9,7 +9,11 @@ from drift_monitor import store
 from drift_monitor.clients import Profiles
 from drift_monitor.domain import Monitor, Plan, SignalPlan, cadence, features_of, rules_of
 from drift_monitor.errors import InvalidError, UnsupportedMonitorError
+from drift_monitor.usecases import SOURCE
+from modelyard_contracts.drift_monitor import MonitorDeleted, MonitorUpdated
+from modelyard_platform import outbox
 from modelyard_platform.cause import Cause
+from modelyard_platform.changes import masked
 from modelyard_platform.database import Pool, transaction
 from modelyard_platform.objects import ObjectStore
 from modelyard_platform.specs import load_spec
@@ -46,6 +50,7 @@ async def put_monitor(
         )
     plan = Plan(every_s=every_s, window_rows=window_rows, min_rows=MIN_ROWS, signals=tuple(signals))
     async with transaction(pool) as tx:
+        before = await store.get_monitor(tx, cause.workspace, name)
         monitor = await store.put_monitor(
             tx,
             cause.workspace,
@@ -56,6 +61,10 @@ async def put_monitor(
             spec=document.spec(),
             plan=plan,
         )
+        if before is None or (before.spec, before.plan) != (monitor.spec, monitor.plan):
+            former = masked(before.spec) if before else None
+            change = MonitorUpdated(**_about(monitor), before=former, after=masked(monitor.spec))
+            await outbox.add(tx, SOURCE, change, cause)
     return describe(monitor) | {"ignored": list(document.ignored)}
 
 
@@ -107,7 +116,18 @@ async def list_monitors(pool: Pool, workspace: str, after: str, limit: int) -> t
 async def delete_monitor(pool: Pool, cause: Cause, name: str) -> None:
     """Watch no longer."""
     async with transaction(pool) as tx:
+        monitor = await store.require_monitor(tx, cause.workspace, name)
         await store.delete_monitor(tx, cause.workspace, name)
+        await outbox.add(tx, SOURCE, MonitorDeleted(**_about(monitor), before=masked(monitor.spec)), cause)
+
+
+def _about(monitor: Monitor) -> dict[str, Any]:
+    return {
+        "monitor": monitor.name,
+        "endpoint": monitor.endpoint,
+        "deployment": monitor.deployment,
+        "references": sorted({signal.reference for signal in monitor.plan.signals}),
+    }
 
 
 async def read_signals(pool: Pool, workspace: str, name: str, limit: int) -> dict[str, Any]:

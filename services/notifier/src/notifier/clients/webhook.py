@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -38,11 +39,14 @@ class Webhook:
         """One attempt, bounded in time as a whole."""
         to = attempt.subscription
         body = body_of(attempt.envelope, to.format)
-        headers = headers_of(attempt.delivery.id, datetime.now(UTC), body, to.secret)
+        return await self.post(to.url, body, headers_of(attempt.delivery.id, datetime.now(UTC), body, to.secret))
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Result:
+        """One request, bounded in time as a whole."""
         try:
             async with (
                 asyncio.timeout(self._timeout_s),
-                self._http.stream("POST", to.url, content=body, headers=headers) as answer,
+                self._http.stream("POST", url, content=body, headers=headers) as answer,
             ):
                 if answer.is_success:
                     return Sent()

@@ -11,13 +11,14 @@ from urllib.parse import urlsplit, urlunsplit
 from modelyard_contracts import Event, short_type
 from modelyard_specs import SpecError, load_mapping
 from modelyard_specs.kinds.automation import Subscription as Specification
+from notifier.domain.openlineage import RUN_EVENTS
 from notifier.errors import SubscriptionInvalidError
 
 MASK: Final = "***"
 """Stands for what is stored and never shown. Sent back, it means: keep what is stored."""
 
-UNHEARD: Final = ("alert.*",)
-"""Events that are never delivered, so that an alert cannot cause an alert."""
+UNHEARD: Final = ("alert.*", "subscription.*")
+"""The notifier's own events are never delivered, so that an alert cannot cause an alert."""
 
 CHAT_SCHEMES: Final = frozenset(
     {
@@ -38,7 +39,7 @@ CHAT_SCHEMES: Final = frozenset(
 )
 """Where chat messages may go. apprise knows many more schemes, some of which act on the machine it runs on."""
 
-SubscriptionType = Literal["webhook", "chat"]
+SubscriptionType = Literal["webhook", "chat", "openlineage"]
 Format = Literal["cloudevents", "eventgrid"]
 
 
@@ -69,7 +70,7 @@ class Subscription(NewSubscription):
 
 
 def read_spec(name: str, spec: dict[str, Any]) -> NewSubscription:
-    """The subscription a `type: webhook|chat` document describes. Raises SubscriptionInvalidError with every finding."""
+    """The subscription a `type: webhook|chat|openlineage` document describes. Raises SubscriptionInvalidError with every finding."""
     try:
         found = load_mapping({"name": name} | spec, group="subscription").model
     except SpecError as error:
@@ -77,7 +78,7 @@ def read_spec(name: str, spec: dict[str, Any]) -> NewSubscription:
         raise SubscriptionInvalidError(str(error), path=problems[0]["path"], errors=problems) from error
     if not isinstance(found, Specification):
         raise SubscriptionInvalidError(
-            "this is another kind of document; a subscription has `type: webhook` or `type: chat`", path="type"
+            "this is another kind of document; a subscription has `type: webhook`, `chat` or `openlineage`", path="type"
         )
     if found.name != name:
         raise SubscriptionInvalidError(f"the specification names {found.name!r}, the address {name!r}", path="name")
@@ -106,6 +107,7 @@ def wants(subscription: Subscription, event: Event[Any]) -> bool:
     kind = short_type(event.type)
     return (
         subscription.enabled
+        and (subscription.type != "openlineage" or kind in RUN_EVENTS)
         and event.workspace == subscription.workspace
         and event.time >= subscription.created_at
         and any(fnmatchcase(kind, pattern) for pattern in subscription.events)

@@ -12,7 +12,7 @@ from typing import Any, Final, assert_never
 import asyncpg
 
 from modelyard_contracts import Event, EventData, encode, short_type
-from modelyard_contracts.notifier import AlertDeadLettered, AlertDelivered, AlertFired
+from modelyard_contracts.notifier import AlertDeadLettered, AlertDelivered, AlertFired, SubscriptionUpdated
 from modelyard_platform import database, outbox, telemetry
 from modelyard_platform.cause import Cause, cause_of_event
 from modelyard_platform.database import Connection, Pool, transaction
@@ -21,10 +21,10 @@ from notifier.clients import Receiver
 from notifier.domain.deliveries import Attempt, Delivery, Refused, Result, RetryPolicy, Sent
 from notifier.domain.subscriptions import SubscriptionType, wants
 from notifier.errors import DeliveryPendingError
+from notifier.usecases import SOURCE
 
 log = logging.getLogger(__name__)
 
-SOURCE: Final = "notifier"
 _POLL_S: Final = 1.0
 _RECONNECT_S: Final = 1.0
 _PRUNE_EVERY_S: Final = 3600.0
@@ -138,6 +138,11 @@ async def _settle(pool: Pool, policy: RetryPolicy, attempt: Attempt, result: Res
                     await _tell(tx, attempt, lambda ids: AlertDeadLettered(**ids, attempts=attempts, detail=detail))
                 if gone:
                     await store.disable_subscription(tx, attempt.delivery.workspace, attempt.subscription.name, detail)
+                    off = {"enabled": False, "disabled_reason": detail}
+                    change = SubscriptionUpdated(
+                        subscription=attempt.subscription.name, before={"enabled": True}, after=off
+                    )
+                    await outbox.add(tx, SOURCE, change, attempt.cause)
             case _:
                 assert_never(result)
 

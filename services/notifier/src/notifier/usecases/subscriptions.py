@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
+from modelyard_contracts.notifier import SubscriptionDeleted, SubscriptionUpdated
+from modelyard_platform import outbox
 from modelyard_platform.cause import Cause
 from modelyard_platform.database import Pool, transaction
 from notifier import store
 from notifier.domain.signing import key_of
 from notifier.domain.subscriptions import MASK, Subscription, read_spec, shown_url, unmasked
-from notifier.errors import SubscriptionNotFoundError
+from notifier.usecases import SOURCE
+
+_NOT_ASKED: Final = frozenset({"name", "created_by", "created_at", "updated_at"})
 
 
 def document(found: Subscription) -> dict[str, Any]:
@@ -38,12 +43,23 @@ async def put_subscription(pool: Pool, cause: Cause, name: str, spec: dict[str, 
     """
     new = read_spec(name, spec)
     async with transaction(pool) as tx:
-        new = unmasked(new, await store.get_subscription(tx, cause.workspace, name))
+        before = await store.get_subscription(tx, cause.workspace, name)
+        new = unmasked(new, before)
         if new.secret is not None:
             key_of(new.secret)
         found = await store.put_subscription(tx, cause.workspace, cause.actor, new)
+        if before is None or replace(found, updated_at=before.updated_at) != before:
+            change = SubscriptionUpdated(subscription=name, before=_shown(before), after=_shown(found))
+            await outbox.add(tx, SOURCE, change, cause)
         await store.wake_senders(tx)
         return document(found)
+
+
+def _shown(found: Subscription | None) -> dict[str, Any] | None:
+    """What the event of a change says of it: what was asked for, without what gives access."""
+    if found is None:
+        return None
+    return {key: value for key, value in document(found).items() if key not in _NOT_ASKED}
 
 
 async def get_subscription(pool: Pool, workspace: str, name: str) -> dict[str, Any]:
@@ -62,10 +78,9 @@ async def list_subscriptions(
     return [document(one) for one in page], page[-1].name if len(found) > limit else None
 
 
-async def delete_subscription(pool: Pool, workspace: str, name: str) -> None:
+async def delete_subscription(pool: Pool, cause: Cause, name: str) -> None:
     """Its deliveries go with it. Raises SubscriptionNotFoundError."""
     async with transaction(pool) as tx:
-        if not await store.delete_subscription(tx, workspace, name):
-            raise SubscriptionNotFoundError(
-                name, [one.name for one in await store.list_subscriptions(tx, workspace, "", 20)]
-            )
+        before = await store.require_subscription(tx, cause.workspace, name)
+        if await store.delete_subscription(tx, cause.workspace, name):
+            await outbox.add(tx, SOURCE, SubscriptionDeleted(subscription=name, before=_shown(before)), cause)

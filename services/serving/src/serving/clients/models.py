@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from modelyard_platform.cause import Cause
 from modelyard_platform.clients import ServiceClient
@@ -10,6 +10,13 @@ from modelyard_platform.errors import PlatformError
 from modelyard_specs import AssetLabel, AssetName, AssetVersion, Reference, RegistryAsset
 from serving.domain.plan import ModelVersion
 from serving.errors import FieldInvalidError, ModelNotServableError
+
+_CURATED: Final = "azureml"
+"""What has a curated name is looked for in the workspace."""
+
+
+def _models(registry: str) -> str:
+    return f"/api/v1/registries/{registry}/models" if registry else "/api/v1/models"
 
 
 class Models:
@@ -27,6 +34,11 @@ class Models:
                 path = f"/api/v1/models/{name}/labels/{label}"
             case AssetName(name):
                 path = f"/api/v1/models/{name}/labels/latest"
+            case RegistryAsset(registry, "models", name, str(version)) if registry != _CURATED:
+                return await self.get(f"{registry}/{name}", version, workspace)
+            case RegistryAsset(registry, "models", name, None, label) if registry != _CURATED:
+                path = f"/api/v1/registries/{registry}/models/{name}/labels/{label or 'latest'}"
+                return await self._whole(await self._get(path, workspace), workspace, registry)
             case RegistryAsset(collection="models", name=name, version=str(version)):
                 return await self.get(name, version, workspace)
             case RegistryAsset(collection="models", name=name, label=label):
@@ -38,8 +50,10 @@ class Models:
         return await self._whole(await self._get(path, workspace), workspace)
 
     async def get(self, name: str, version: str, workspace: str) -> ModelVersion:
-        """One version. Raises NotFoundError."""
-        return await self._whole(await self._get(f"/api/v1/models/{name}/versions/{version}", workspace), workspace)
+        """One version; `registry/name` is that of a shared registry. Raises NotFoundError."""
+        registry, _, name = name.rpartition("/")
+        path = f"{_models(registry)}/{name}/versions/{version}"
+        return await self._whole(await self._get(path, workspace), workspace, registry)
 
     async def register(self, spec: dict[str, Any], cause: Cause, key: str) -> ModelVersion:
         """Register what a deployment's spec brings along; the same `key` gives the same version again."""
@@ -58,18 +72,20 @@ class Models:
             raise _about_the_model(error) from error
         return answer
 
-    async def _whole(self, answer: dict[str, Any], workspace: str) -> ModelVersion:
+    async def _whole(self, answer: dict[str, Any], workspace: str, registry: str = "") -> ModelVersion:
         name, version = answer["name"], answer["version"]
         if not answer.get("tree"):
             raise ModelNotServableError(f"{name}:{version}", "its files lie outside of Modelyard")
         files = answer.get("files")
         if files is None:
-            files = (await self._get(f"/api/v1/models/{name}/versions/{version}/tree", workspace))["files"]
+            files = (await self._get(f"{_models(registry)}/{name}/versions/{version}/tree", workspace))["files"]
         return ModelVersion(
+            registry=registry,
             name=name,
             version=version,
             tree=answer["tree"],
             files=tuple(file["path"] for file in files),
+            manifest=answer.get("manifest"),
             conversion=answer.get("conversion"),
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final, TypeVar
 
+from modelyard_platform.manifests import conversion_of, subject_of
 from modelyard_platform.specs import load_spec
 from modelyard_runtime.replica.spec import CollectorSpec, ModelSpec, ReplicaSpec, ScriptSpec
 from modelyard_specs import Group, TreeReference
@@ -30,12 +31,23 @@ class ModelVersion:
     version: str
     tree: str
     files: tuple[str, ...]
+    manifest: str | None = None
     conversion: dict[str, Any] | None = None
+    registry: str = ""
 
     @property
     def reference(self) -> str:
-        """`name:version`, as events have it."""
-        return f"{self.name}:{self.version}"
+        """`name:version`, as events have it; of a shared registry `registry/name:version`."""
+        return f"{self.registry}/{self.name}:{self.version}".lstrip("/")
+
+    def scope(self, workspace: str) -> str:
+        """Where it is registered, and converted: the workspace, or the shared registry."""
+        return f"registries/{self.registry}" if self.registry else workspace
+
+    @property
+    def subject(self) -> str:
+        """What its files are signed as."""
+        return subject_of("models", self.name, self.version)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,6 +110,8 @@ class Onnx:
 
     tree: str
     file: str
+    subject: str
+    manifest: str | None = None
     feature_names: tuple[str, ...] | None = None
 
 
@@ -105,12 +119,18 @@ def onnx_of(version: ModelVersion) -> Onnx | None:
     """A version's ONNX form; None while its conversion may still come. Raises ModelNotServableError."""
     own = [path for path in version.files if path.lower().endswith(".onnx")]
     if own:
-        return Onnx(version.tree, _one_of(version, own))
+        return Onnx(version.tree, _one_of(version, own), version.subject, version.manifest)
     conversion = version.conversion or {}
     if tree := conversion.get("tree"):
         signature = conversion.get("signature") or {}
         columns = signature.get("columns") if signature.get("layout") == "matrix" else None
-        return Onnx(tree, "model.onnx", tuple(columns) if columns else None)
+        return Onnx(
+            tree=tree,
+            file="model.onnx",
+            subject=conversion_of(version.subject),
+            manifest=conversion.get("manifest"),
+            feature_names=tuple(columns) if columns else None,
+        )
     if conversion.get("status") == "failed":
         raise ModelNotServableError(
             version.reference, f"its conversion to ONNX failed ({conversion.get('detail') or 'no reason given'})"
@@ -181,6 +201,8 @@ def replica_spec(
             name=version.name,
             version=version.version,
             tree=use.tree if use else version.tree,
+            manifest=use.manifest if use else version.manifest,
+            subject=use.subject if use else version.subject,
             onnx_file=use.file if use else None,
             feature_names=use.feature_names if use else None,
         )

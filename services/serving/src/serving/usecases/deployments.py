@@ -12,6 +12,7 @@ from nats.errors import Error as NatsError
 from modelyard_contracts.serving import DeploymentRequested
 from modelyard_platform import outbox
 from modelyard_platform.cause import Cause
+from modelyard_platform.changes import masked
 from modelyard_platform.database import Connection, transaction
 from modelyard_platform.errors import UnavailableError
 from modelyard_specs import LocalPath, TreeReference
@@ -91,7 +92,12 @@ async def _request(
             await apply_traffic(tx, cause, endpoint, {name: 100})
         return there
     event = DeploymentRequested(
-        endpoint=endpoint_name, deployment=name, generation=deployment.target.number, model=model
+        endpoint=endpoint_name,
+        deployment=name,
+        generation=deployment.target.number,
+        model=model,
+        before=masked(there.target.spec) if there else None,
+        after=masked(spec),
     )
     requested = await outbox.add(tx, SOURCE, event, cause)
     deployment = replace(deployment, cause=kept(cause, requested.id))

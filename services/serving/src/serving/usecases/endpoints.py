@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from modelyard_contracts.serving import EndpointCreated, EndpointDeleted, EndpointTrafficChanged
+from modelyard_contracts.serving import (
+    EndpointCreated,
+    EndpointDeleted,
+    EndpointKeyRegenerated,
+    EndpointTrafficChanged,
+    EndpointUpdated,
+)
 from modelyard_platform import idempotency, outbox
 from modelyard_platform.cause import Cause
+from modelyard_platform.changes import masked
 from modelyard_platform.database import Connection, transaction
 from serving import store
 from serving.domain import deployments as states
@@ -43,8 +50,10 @@ async def put_endpoint(parts: Parts, cause: Cause, name: str, spec: dict[str, An
         if created:
             await outbox.add(tx, SOURCE, EndpointCreated(endpoint=name), cause)
         elif endpoint.spec != spec:
+            changed = EndpointUpdated(endpoint=name, before=masked(endpoint.spec), after=masked(spec))
             endpoint = replace(endpoint, spec=spec)
             await store.save_endpoint(tx, endpoint)
+            await outbox.add(tx, SOURCE, changed, cause)
         if asked.traffic:
             await apply_traffic(tx, cause, endpoint, asked.traffic)
     await publish_routes(parts, name)
@@ -135,6 +144,7 @@ async def regenerate_key(
         if await idempotency.answered(tx, cause, idempotency_key, request) is None:
             endpoint = regenerated(endpoint, which)
             await store.save_endpoint(tx, endpoint)
+            await outbox.add(tx, SOURCE, EndpointKeyRegenerated(endpoint=name, key=which), cause)
             await idempotency.remember(tx, cause, idempotency_key, request, {"regenerated": which})  # no key is stored
     await publish_routes(parts, name)
     return _keys(parts, endpoint)

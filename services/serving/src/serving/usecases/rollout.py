@@ -22,7 +22,7 @@ from serving import store
 from serving.clients.ray_serve import Application
 from serving.domain import deployments as states
 from serving.domain.deployments import Deployment, application
-from serving.domain.failures import readable
+from serving.domain.failures import readable, refused
 from serving.domain.plan import ModelVersion, Onnx, onnx_of, read_deployment, replica_spec
 from serving.errors import ModelNotServableError
 from serving.usecases.endpoints import apply_traffic, remove_endpoint
@@ -51,10 +51,10 @@ async def bring_up(parts: Parts, deployment: Deployment) -> None:
     except SupersededError:
         log.info("no longer wanted", extra={"application": _target(deployment)})
     except PlatformError as error:
-        await fail(parts, deployment, error.detail)
+        await fail(parts, deployment, error.detail, refused=error.members.get("refused"))
 
 
-async def fail(parts: Parts, deployment: Deployment, detail: str) -> None:
+async def fail(parts: Parts, deployment: Deployment, detail: str, *, refused: str | None = None) -> None:
     """This generation will not work: say why, and end what was started of it."""
     detail = (
         detail
@@ -65,7 +65,7 @@ async def fail(parts: Parts, deployment: Deployment, detail: str) -> None:
         async with transaction(parts.pool) as tx:
             current = await _current(tx, deployment)
             await store.save_deployment(tx, states.failed(current, detail, now()))
-            event = DeploymentFailed(**_names(current), detail=detail)
+            event = DeploymentFailed(**_names(current), detail=detail, refused=refused)
             await outbox.add(tx, SOURCE, event, cause_of(current.cause))
     except SupersededError:
         return
@@ -134,7 +134,7 @@ async def _converted(
 async def require_convertible(parts: Parts, version: ModelVersion, workspace: str) -> None:
     """Raises ModelNotServableError when the builder will not convert a version. One that does not answer leaves the question open."""
     with suppress(UnavailableError):
-        if why := await parts.builder.why_not_converted(version.name, version.version, workspace):
+        if why := await parts.builder.why_not_converted(version.name, version.version, version.scope(workspace)):
             raise ModelNotServableError(version.reference, f"it has no ONNX form ({why})")
 
 
@@ -198,7 +198,10 @@ async def _look(parts: Parts, deployment: Deployment) -> str | None:
         return "its application is being started"
     if here.status == "DEPLOY_FAILED":
         raise PlatformError(
-            readable(here.message) or "Ray Serve gives no reason", kind="precondition", code="deploy_failed"
+            readable(here.message) or "Ray Serve gives no reason",
+            kind="precondition",
+            code="deploy_failed",
+            refused=refused(here.message),
         )
     wanted = plan["num_replicas"]
     if here.status != "RUNNING" or here.running < wanted:
@@ -236,7 +239,7 @@ async def _make_live(parts: Parts, deployment: Deployment) -> None:
         await store.save_endpoint(tx, replace(endpoint, revision=endpoint.revision + 1))
         seconds = round((at - current.changed_at).total_seconds(), 3)
         event = await outbox.add(
-            tx, SOURCE, DeploymentReady(**_names(current), seconds=seconds), cause_of(current.cause)
+            tx, SOURCE, DeploymentReady(**_names(current), **_runs(current), seconds=seconds), cause_of(current.cause)
         )
         if current.all_traffic:
             endpoint = await store.require_endpoint(tx, deployment.workspace, deployment.endpoint, lock=True)
@@ -291,6 +294,17 @@ def _names(deployment: Deployment) -> dict[str, Any]:
         "deployment": deployment.name,
         "generation": deployment.target.number,
         "model": deployment.target.model,
+    }
+
+
+def _runs(deployment: Deployment) -> dict[str, Any]:
+    """What its replicas run, by digest."""
+    plan: dict[str, Any] = deployment.target.plan or {}
+    model, script = plan.get("model") or {}, plan.get("script") or {}
+    return {
+        "package": model.get("tree") if model.get("onnx_file") else None,
+        "code": script.get("code_tree"),
+        "environment": script.get("lock"),
     }
 
 
