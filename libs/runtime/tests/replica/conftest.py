@@ -168,7 +168,9 @@ def start(trees: Any, tmp_path: Any) -> Iterator[Callable[..., Started]]:
 
     def begin(spec: ReplicaSpec, nats_url: str = "") -> Started:
         folders = {MATRIX: trees / MATRIX, COLUMNS: trees / COLUMNS, CODE: tmp_path / "code"}
-        replica = Replica(spec, Node("127.0.0.1", nats_url, tmp_path / "node", folders.__getitem__, Path))
+        fetch = folders.__getitem__
+        node = Node("127.0.0.1", nats_url, tmp_path / "node", fetch, lambda model: fetch(model.tree), Path)
+        replica = Replica(spec, node)
         running.append(replica)
         return Started(replica, Client(replica.port))
 

@@ -16,6 +16,8 @@ import pytest
 from nats.aio.msg import Msg
 
 from modelyard_contracts.work import StepInput, StepOrder, StepOutput, StepResult, StepStart
+from modelyard_platform import manifests, trees
+from modelyard_platform.manifests import Signer
 from modelyard_platform.objects import ObjectStore
 from modelyard_platform.settings import NodeSettings
 from modelyard_runtime.environments import Lock
@@ -287,3 +289,32 @@ def test_attempt_starts_clean(run: Run, node: NodeSettings, files_of: FilesOf) -
     (left / "half-written").touch()
     result = run("touch ${{outputs.o}}/whole", outputs={"o": StepOutput()})
     assert files_of(result.outputs["o"]) == {"whole": ""}
+
+
+def test_a_registered_version_is_verified_before_the_command_runs(
+    run: Run, store: ObjectStore, tree_of: TreeOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signer = Signer(manifests.new_private_key())
+    (tmp_path / "key.pub").write_text(signer.public_key)
+    monkeypatch.setenv("MODELYARD_NODE_SIGNING_PUBLIC_KEY", str(tmp_path / "key.pub"))
+    tree, other = tree_of({"x/model.txt": "weights"}), tree_of({"x/model.txt": "weightz"})
+    subject = "models/late/versions/1"
+    manifest = store.put_bytes(signer.sign(subject, trees.load(store, tree)))
+
+    def given(tree: str, **what: Any) -> dict[str, StepInput]:
+        return {"model": StepInput(type="custom_model", tree=tree, path="x", **what)}
+
+    signed = {"subject": subject, "manifest": manifest}
+    assert run("cat ${{inputs.model}}/model.txt", inputs=given(tree, **signed)).log_tail == "weights"
+    assert run("cat ${{inputs.model}}/model.txt", inputs=given(other)).log_tail == "weightz", "no version: not signed"
+    for inputs in (
+        given(other, **signed),
+        given(tree, subject=subject),
+        given(tree, subject="models/late/versions/2", manifest=manifest),
+    ):
+        result = run("touch ${{inputs.model}}", inputs=inputs)
+        assert result.status == "failed"
+        assert result.refused == inputs["model"].subject
+        assert result.reason is not None
+        assert "is refused" in result.reason
+        assert result.exit_code is None, "the command did not run"

@@ -15,12 +15,13 @@ from typing import Any, Final
 
 from uv import find_uv_bin
 
-from modelyard_platform import trees
+from modelyard_platform import manifests, trees
+from modelyard_platform.manifests import Signed, Verifier, subject_of
 from modelyard_platform.objects import ObjectStore
 from modelyard_platform.settings import NodeSettings
 from modelyard_runtime import environments
 from modelyard_runtime.replica.server import Node, Replica
-from modelyard_runtime.replica.spec import ReplicaSpec
+from modelyard_runtime.replica.spec import ModelSpec, ReplicaSpec
 
 CONSTRUCTOR_TRIES: Final = 3
 """A constructor that fails mostly fails for good (an `init()` that raises): Ray's own 20 tries would only hide the
@@ -87,11 +88,17 @@ def this_node() -> Node:
     settings = NodeSettings()
     data_dir = settings.data_dir.absolute()
     store = ObjectStore(settings)
+    verifier = Verifier.read(settings.signing_public_key)
 
     def fetch(digest: str) -> Path:
         return trees.materialise(store, digest, data_dir / "trees")
 
+    def fetch_model(model: ModelSpec) -> Path:
+        subject = model.subject or subject_of("models", model.name, model.version)
+        signed = Signed(tree=model.tree, manifest=model.manifest, subject=subject)
+        return manifests.materialise(store, signed, verifier, data_dir / "trees")
+
     def interpreter(digest: str) -> Path:
         return environments.materialise(environments.Lock.parse(store.get_bytes(digest)), data_dir, find_uv_bin())
 
-    return Node(settings.listen_host, settings.nats_url, data_dir, fetch, interpreter)
+    return Node(settings.listen_host, settings.nats_url, data_dir, fetch, fetch_model, interpreter)

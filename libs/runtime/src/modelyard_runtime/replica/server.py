@@ -23,7 +23,7 @@ from modelyard_runtime.replica.metrics import Metrics
 from modelyard_runtime.replica.onnx_model import OnnxModel
 from modelyard_runtime.replica.routes import Routes
 from modelyard_runtime.replica.script import ScriptHost
-from modelyard_runtime.replica.spec import ReplicaSpec
+from modelyard_runtime.replica.spec import ModelSpec, ReplicaSpec
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,8 @@ SETTLE_S: Final = 1.0
 
 Fetch = Callable[[str], Path]
 """From a tree's digest to a folder of this node that has its files."""
+FetchModel = Callable[[ModelSpec], Path]
+"""The same for a model, whose files are verified. Raises IntegrityError."""
 Interpreter = Callable[[str], Path]
 """From a lock's digest to the Python of its environment."""
 
@@ -47,6 +49,7 @@ class Node:
     nats_url: str
     data_dir: Path
     fetch: Fetch
+    fetch_model: FetchModel
     interpreter: Interpreter
 
 
@@ -56,6 +59,7 @@ class Replica:
 
     Raises:
         ValueError: the model or the spec cannot be served.
+        IntegrityError: the model's files are not what was signed.
         ScriptNotStartedError: the score script's `init()` failed; carries its traceback.
     """
 
@@ -109,7 +113,7 @@ class Replica:
 
     def _start(self, node: Node) -> None:
         spec = self._spec
-        model_dir = node.fetch(spec.model.tree) if spec.model is not None else None
+        model_dir = node.fetch_model(spec.model) if spec.model is not None else None
         signature = None
         if spec.script is not None:
             self._home.mkdir(parents=True, exist_ok=True)

@@ -20,13 +20,15 @@ class ModelSpec(_Frozen):
     """The model version served. `tree` is the tree that is fetched: of the conversion for ONNX, of the version itself
     for a score script.
 
-    `onnx_file` is the model's path in that tree. `feature_names` names the columns of a model that takes one [N, F]
-    matrix, in order.
+    `subject` and `manifest` (a blob's digest) are what the tree was signed as. `onnx_file` is the model's path in it.
+    `feature_names` names the columns of a model that takes one [N, F] matrix, in order.
     """
 
     name: str
     version: str
     tree: Digest
+    manifest: Digest | None = None
+    subject: str | None = None
     onnx_file: str | None = None
     feature_names: tuple[str, ...] | None = None
 

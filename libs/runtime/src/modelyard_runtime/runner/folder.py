@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import IO, Final
 
 from modelyard_contracts.work import StepInput, StepOrder
-from modelyard_platform import trees
+from modelyard_platform import manifests, trees
 from modelyard_platform.errors import InvalidError, UnavailableError
+from modelyard_platform.external import ExternalStore
+from modelyard_platform.manifests import Signed, Verifier
 from modelyard_platform.objects import ObjectStore
 
 ARTIFACTS: Final = "artifacts"
@@ -72,18 +74,33 @@ class StepFolder:
             f"attempt {self._order.attempt} of step {self._order.step_id} is still running on this node"
         )
 
-    def fetch(self, store: ObjectStore) -> dict[str, str]:
-        """Code and inputs from the store. What `${{inputs.x}}` stands for, by name: a path, or the literal."""
+    def fetch(self, store: ObjectStore, outside: ExternalStore, verifier: Verifier | None) -> dict[str, str]:
+        """Code and inputs from the store, those of registered versions verified, and from outside.
+
+        What `${{inputs.x}}` stands for, by name: a path, or the literal. Raises IntegrityError, NotFoundError, UnavailableError.
+        """
         if self._order.code:
             trees.download(store, trees.load(store, self._order.code), self.code)
-        return {name: self._fetch_input(store, name, given) for name, given in self._order.inputs.items()}
+        return {
+            name: self._fetch_input(store, outside, verifier, name, given) for name, given in self._order.inputs.items()
+        }
 
-    def _fetch_input(self, store: ObjectStore, name: str, given: StepInput) -> str:
+    def _fetch_input(
+        self, store: ObjectStore, outside: ExternalStore, verifier: Verifier | None, name: str, given: StepInput
+    ) -> str:
+        target = self.root / "inputs" / name
+        if given.external is not None:
+            outside.download(given.external, target)
+            files = [path for path in target.rglob("*") if path.is_file()]
+            return str(files[0]) if given.type == "uri_file" and len(files) == 1 else str(target)
         if given.tree is None:
             return given.value or ""
-        target = self.root / "inputs" / name
-        tree = trees.load(store, given.tree).below(given.path)
-        trees.download(store, tree, target)
+        if given.subject is None:
+            tree = trees.load(store, given.tree).below(given.path)
+            trees.download(store, tree, target)
+        else:
+            signed = Signed(tree=given.tree, manifest=given.manifest, subject=given.subject)
+            tree = manifests.download(store, signed, verifier, target, below=given.path)
         if given.type == "uri_file" and len(tree.files) == 1:
             return str(target / tree.files[0].path)
         return str(target)

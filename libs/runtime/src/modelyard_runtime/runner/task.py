@@ -19,6 +19,8 @@ from nats.aio.msg import Msg
 
 from modelyard_contracts.work import StepOrder, StepResult, StepStart
 from modelyard_platform.errors import PlatformError
+from modelyard_platform.external import ExternalStore
+from modelyard_platform.manifests import IntegrityError, Verifier
 from modelyard_platform.objects import ObjectStore
 from modelyard_platform.settings import NodeSettings
 from modelyard_runtime import environments
@@ -78,6 +80,7 @@ async def _attempt(
 ) -> StepResult:
     """Prepares, runs and stores. Errors of the step's own become a failed result; of kind `unavailable` they are raised."""
     end: CommandEnd | None = None
+    refused: str | None = None
     try:
         interpreter, inputs = await _unless(canceled, _prepare(order, settings, store, folder))
         end = await command.run(
@@ -105,11 +108,13 @@ async def _attempt(
         if error.kind == "unavailable":
             raise
         reason = error.detail
+        refused = error.subject if isinstance(error, IntegrityError) else None
     lines.note(reason)
     return StepResult(
         status="canceled" if canceled.is_set() else "failed",
         exit_code=end.exit_code if end else None,
         reason=reason,
+        refused=refused,
         log_tail=lines.tail(),
         peak_rss_bytes=end.peak_rss_bytes if end else None,
     )
@@ -141,7 +146,8 @@ async def _prepare(
         lock = environments.Lock.parse(store.get_bytes(order.environment))
         return environments.materialise(lock, settings.data_dir.resolve(), uv.find_uv_bin())
 
-    return await _patiently(interpreter), await _patiently(lambda: folder.fetch(store))
+    outside, verifier = ExternalStore(settings), Verifier.read(settings.signing_public_key)
+    return await _patiently(interpreter), await _patiently(lambda: folder.fetch(store, outside, verifier))
 
 
 async def _unless(canceled: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
