@@ -19,6 +19,7 @@ from modelyard import Client
 from modelyard.stack.provision import create_roles, migrate_all
 from modelyard_platform import identity
 from modelyard_platform.cause import Identity
+from modelyard_platform.manifests import new_private_key
 from modelyard_testing.apps import AppServer, app_server
 from modelyard_testing.plugin import Bucket, PostgresServer
 from modelyard_testing.servers import in_thread
@@ -124,10 +125,30 @@ def servers(_schemas: None, postgres_server: PostgresServer, database: str, nats
 
 
 @pytest.fixture
-def registry(servers: Servers) -> Iterator[AppServer]:
+def public_url(bucket: Bucket) -> str:
+    """Where clients are told that S3 is; empty: blobs pass through the gateway."""
+    return bucket.url
+
+
+@pytest.fixture
+def signing_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What versions' manifests are signed with."""
+    path = tmp_path_factory.mktemp("signing") / "key.pem"
+    path.write_bytes(new_private_key())
+    return path
+
+
+@pytest.fixture
+def registry(servers: Servers, public_url: str, signing_key: Path) -> Iterator[AppServer]:
     def build() -> FastAPI:
         owner = sha256(TOKEN.encode()).hexdigest()
-        settings = RegistrySettings(**servers.common, postgres_dsn=servers.dsn("registry"), owner_token_sha256=owner)
+        settings = RegistrySettings(
+            **servers.common,
+            postgres_dsn=servers.dsn("registry"),
+            owner_token_sha256=owner,
+            s3_public_url=public_url,
+            signing_key=signing_key,
+        )
         return build_registry(settings)
 
     with app_server(build) as server:

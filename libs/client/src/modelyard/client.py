@@ -12,15 +12,19 @@ for chunk in client.jobs.stream(job["name"]):
 from __future__ import annotations
 
 import os
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from modelyard.api.assets import Assets
+from modelyard.api.datasets import Datasets
 from modelyard.api.endpoints import Deployments, Endpoints
+from modelyard.api.explanations import Explanations
 from modelyard.api.history import DeadLetters, Events, Promotions, Tokens
-from modelyard.api.http import RETRY_S, Http, Json, quoted
+from modelyard.api.http import RETRY_S, Documents, Http, Json, quoted
 from modelyard.api.jobs import Jobs
+from modelyard.api.models import Models
 from modelyard.api.named import Monitors, Named, Subscriptions
 from modelyard.api.specs import Specs
+from modelyard.api.workspaces import Registries, Registry, Workspaces
 from modelyard.errors import NotConfiguredError
 
 REASON_HEADER = "Modelyard-Reason"
@@ -55,11 +59,12 @@ class Client:
             headers[CAUSATION_HEADER] = because.strip()
         self._http = Http(found_url, found_token, headers=headers, retry_s=retry_s)
         self.specs = Specs(self._http)
-        self.models = Assets(self._http, self.specs, "models")
-        self.data = Assets(self._http, self.specs, "data")
+        self.models = Models(self._http, self.specs, "models")
+        self.data = Datasets(self._http, self.specs, "data")
         self.environments = Assets(self._http, self.specs, "environments")
         self.components = Assets(self._http, self.specs, "components")
         self.jobs = Jobs(self._http, self.specs)
+        self.explanations = Explanations(self._http, self.models, self.jobs)
         self.endpoints = Endpoints(self._http, self.specs)
         self.deployments = Deployments(self._http, self.specs)
         self.triggers = Named(self._http, self.specs, "triggers", "trigger")
@@ -69,22 +74,52 @@ class Client:
         self.promotions = Promotions(self._http)
         self.dead_letters = DeadLetters(self._http)
         self.tokens = Tokens(self._http)
+        self.workspaces = Workspaces(self._http)
+        self.registries = Registries(self._http)
 
     @property
     def url(self) -> str:
         """Where Modelyard is; its page is there too."""
         return self._http.url
 
+    def signing_key(self) -> Json:
+        """The key that versions are signed with: `public_key` (PEM) and its `fingerprint`."""
+        answer: Json = self._http.get("signing-key")
+        return answer
+
     def whoami(self) -> Json:
         """Whose token this is: `actor`, `role`, `workspace`."""
         answer: Json = self._http.get("whoami")
         return answer
+
+    def registry(self, name: str) -> Registry:
+        """A shared registry: its `models`, `data`, `environments`, `components`."""
+        return Registry(self._http, self.specs, name)
 
     def why(self, entity: str, name: str) -> Json:
         """What made an `endpoint`, a `model` (`name:version`) or a `job` what it is: `chain`, oldest first, each fact with the ids of
         those it rests on (`because`)."""
         answer: Json = self._http.get(f"why/{quoted(entity, name)}")
         return answer
+
+    def lineage(
+        self, node: str, *, direction: Literal["up", "down", "both"] = "up", depth: int = 20, at: str | None = None
+    ) -> Json:
+        """The part of the lineage graph around a thing (`model/NAME:VERSION`, `endpoint/NAME`, `job/NAME`, …): `nodes` and `edges`.
+
+        `up` is what it rests on, `down` what rests on it, `depth` edges far, as it was `at` a time (ISO 8601).
+        """
+        params = {"node": node, "direction": direction, "depth": depth} | ({"at": at} if at else {})
+        answer: Json = self._http.get("lineage", params)
+        return answer
+
+    def audit(
+        self, *, subject: str | None = None, actor: str | None = None, type: str | None = None,  # noqa: A002 - as events have it
+        after: str | None = None, before: str | None = None, limit: int | None = 100,
+    ) -> Documents:  # fmt: skip
+        """Every change, newest first: `actor`, `reason`, `type`, `subject`, `before`, `after`. A `subject` is the beginning of one."""
+        params = {"subject": subject, "actor": actor, "type": type, "after": after, "before": before}
+        return [*self._http.pages("audit", params, limit=limit)]
 
     def close(self) -> None:
         """Close the connections."""

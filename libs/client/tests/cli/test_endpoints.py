@@ -25,7 +25,7 @@ def scored() -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def public_url(scored: list[dict[str, Any]]) -> Iterator[str]:
+def edge_url(scored: list[dict[str, Any]]) -> Iterator[str]:
     """Where endpoints answer: the edge's route without an edge, that notes who asked what."""
     app = FastAPI()
 
@@ -48,14 +48,14 @@ def public_url(scored: list[dict[str, Any]]) -> Iterator[str]:
 
 @pytest.fixture
 def others(
-    servers: Servers, registry: AppServer, locks: AppServer, public_url: str, monkeypatch: pytest.MonkeyPatch
+    servers: Servers, registry: AppServer, locks: AppServer, edge_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[dict[str, str]]:
     """The real service; there is no Ray for it to start replicas on."""
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
     settings = Settings(
         **servers.common,
         postgres_dsn=servers.dsn("serving"),
-        public_url=public_url,
+        public_url=edge_url,
         registry_url=registry.url,
         builder_url=locks.url,
     )
@@ -64,14 +64,14 @@ def others(
 
 
 def test_an_endpoints_life(
-    environment: Platform, write: Write, capsys: Capture, scored: list[dict[str, Any]], public_url: str
+    environment: Platform, write: Write, capsys: Capture, scored: list[dict[str, Any]], edge_url: str
 ) -> None:
     write({"endpoint.yml": "name: other\ndescription: late or not\nauth_mode: key\n", "request.json": '{"a": 1}'})
     assert main(["online-endpoint", "create", "--name", "flights", "-f", "endpoint.yml"]) == 0
     assert main(["online-endpoint", "create", "--name", "plain"]) == 0
     capsys.readouterr()
     assert main(["online-endpoint", "show", "-n", "flights", "--query", "scoring_uri", "-o", "tsv"]) == 0
-    assert capsys.readouterr().out == f"{public_url}/endpoints/flights/score\n"
+    assert capsys.readouterr().out == f"{edge_url}/endpoints/flights/score\n"
     assert main(["online-endpoint", "update", "-n", "flights", "--set", "tags.team=a"]) == 0
     changed = json.loads(capsys.readouterr().out)
     assert (changed["tags"], changed["description"]) == ({"team": "a"}, "late or not")
@@ -115,6 +115,16 @@ def test_a_deployment_is_asked_for_and_its_failure_told(environment: Platform, w
     assert (asked["name"], asked["endpoint_name"], asked["model"]) == ("blue", "flights", "azureml:m:1")
     assert main(["online-deployment", "list", "-e", "flights", "--query", "[].name", "-o", "tsv"]) == 0
     assert capsys.readouterr().out == "blue\n"
+    update = ["online-deployment", "update", "-n", "blue", "-e", "flights", "--no-wait"]
+    assert main([*update, "--set", "liveness_probe.period=7", "request_settings.request_timeout_ms=9000"]) == 0
+    assert main([*update, "--set", "instance_count=2", "tags.team=a", "--remove", "request_settings"]) == 0
+    capsys.readouterr()
+    assert main(["online-deployment", "show", "-n", "blue", "-e", "flights", "--query", "spec"]) == 0
+    spec = json.loads(capsys.readouterr().out)
+    assert (spec["instance_count"], spec["liveness_probe"], spec["tags"]) == (2, {"period": 7}, {"team": "a"})
+    assert "request_settings" not in spec
+    assert main([*update, "--set", "instance_cout=2"]) == 2
+    assert "did you mean `instance_count`?" in capsys.readouterr().err
     assert main([*create, "-e", "flights", "--timeout", "1"]) == 1
     assert "deployment blue of flights is still" in capsys.readouterr().err
 

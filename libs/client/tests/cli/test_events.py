@@ -99,6 +99,15 @@ def test_tokens_and_triggers(environment: Platform, write: Write, capsys: Captur
         capsys.readouterr()
         assert main([group, "show", "-n", "t", "--query", "spec.create_job.command", "-o", "tsv"]) == 0
         assert capsys.readouterr().out == "echo\n"
+        for verb, enabled in (("disable", "false"), ("enable", "true")):
+            assert main([group, verb, "-n", "t"]) == 0
+            capsys.readouterr()
+            assert main([group, "show", "-n", "t", "--query", "enabled", "-o", "tsv"]) == 0
+            assert capsys.readouterr().out == f"{enabled}\n"
+        assert main([group, "update", "-n", "t", "--set", "cooldown=60"]) == 0
+        assert json.loads(capsys.readouterr().out)["spec"]["cooldown"] == 60
+        assert main([group, "update", "-n", "t", "--set", "coldown=60"]) == 2
+        assert "did you mean `cooldown`?" in capsys.readouterr().err
         assert main([group, "delete", "-n", "t", "--yes"]) == 0
     write({"nightly.yml": "name: n\ntrigger: {type: cron, expression: '0 1 * * *'}\ncreate_job: job.yml\n"})
     assert main(["schedule", "create", "-f", "nightly.yml"]) == 2

@@ -93,11 +93,6 @@ def test_a_folder_of_many_files_comes_back_as_it_was(client: Client, write: Writ
     assert not list(target.rglob(".part-*"))
 
 
-def test_more_digests_than_one_question_holds(client: Client) -> None:
-    digests = [f"{index:064x}" for index in range(1203)]
-    assert client.specs.trees._missing(digests) == set(digests)
-
-
 def test_a_download_stays_in_its_folder(client: Client, write: Write, tmp_path: Path) -> None:
     client.data.create(write({"in/sub/file": "x", "data.yml": "name: d\npath: in\n"}))
     outside = tmp_path / "outside"
@@ -183,6 +178,14 @@ def test_a_request_is_not_repeated_for_ever(platform: Platform, tmp_path: Path) 
     with Client(platform.url, "guess") as client, pytest.raises(ModelyardError) as unauthenticated:
         client.whoami()
     assert unauthenticated.value.status == 401
+
+
+def test_a_body_that_is_no_json_is_refused_as_a_whole(platform: Platform) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    answer = httpx.post(f"{platform.url}/api/v1/models", content=b'{"spec": ', headers=headers)
+    problem = answer.json()
+    assert (answer.status_code, problem["path"]) == (400, "body")
+    assert problem["detail"].startswith("body: this is no JSON")
 
 
 def test_where_modelyard_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

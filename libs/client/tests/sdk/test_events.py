@@ -2,7 +2,7 @@ import pytest
 from libs.client.tests.conftest import TOKEN, Platform
 
 from modelyard import Client, ModelyardError
-from modelyard.api.live import ServerEvent, parse
+from modelyard.api.live import Parser, ServerEvent
 from modelyard_testing.stacks import eventually
 
 
@@ -80,7 +80,8 @@ def test_events_are_read_from_any_chunks(size: int) -> None:
         ': hello\n\nid: 4\nevent: a.b\ndata: {"x": "\u2028é"}\n\ndata: one\r\ndata:two\r\n\r\nevent: cut\ndata: off'
     ).encode()
     chunks = [stream[start : start + size] for start in range(0, len(stream), size)]
-    assert list(parse(chunks)) == [
+    parser = Parser()
+    assert [event for chunk in chunks for event in parser.feed(chunk)] == [
         ServerEvent("4", "a.b", '{"x": "\u2028é"}'),
         ServerEvent("4", "message", "one\ntwo"),
     ]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from modelyard.api.http import Documents, Http, Json, quoted
 from modelyard.api.specs import Prepared, SpecLike, Specs, overrides_of
-from modelyard_specs import Group
+
+if TYPE_CHECKING:
+    from modelyard_specs import Group
 
 AssetKind = Literal["models", "data", "environments", "components"]
 
@@ -63,7 +66,7 @@ class Assets:
         """Register what was prepared."""
         body = {"spec": prepared.spec, "job": job, "environment": environment}
         if sample is not None:
-            body["sample"] = self._specs.trees.upload(Path(sample).resolve())
+            body["sample"] = self._specs.upload(sample)
         with prepared.blamed():
             return self._dict(self._http.post(self.kind, body))
 
@@ -71,14 +74,29 @@ class Assets:
         self,
         name: str | None = None,
         *,
+        search: str | None = None,
         tags: Mapping[str, str] | None = None,
+        sort: str | None = None,
+        all_versions: bool = False,
         archived: bool = False,
         limit: int | None = None,
     ) -> Documents:
-        """The versions of `name`, newest first; without a name the newest version of each. A `*` in the name stands for anything."""
-        params: Json = {"archived": archived or None, "tag": [f"{key}={value}" for key, value in (tags or {}).items()]}
-        if name is None or "*" in name:
-            return [*self._http.pages(self.kind, params | {"name": name}, limit=limit)]
+        """The versions of `name`, newest first; without a name the newest version of each name that fits, or `all_versions` that fit.
+
+        `search` has conditions separated by spaces, all of which must hold: `TAG=VALUE`, `tag:NAME`, `name:PATTERN`,
+        `property:NAME=VALUE`, `type:`, `flavour:`, `stage:`, `by:`, `job:`, `after:`, `before:`, `used-by:`, `alias:`, or words of the
+        name, description and tags. A `*` in `name` stands for anything. `sort`: `name`, `created_at` or `version`, with `-` the other way
+        round.
+        """
+        pattern = name if name is not None and "*" in name else None
+        conditions = [f"{key}={value}" for key, value in (tags or {}).items()] + (
+            [f"name:{pattern}"] if pattern else []
+        )
+        found = " ".join([*([search] if search else []), *(shlex.quote(one) for one in conditions)])
+        params: Json = {"search": found or None, "sort": sort, "archived": archived or None}
+        if name is None or pattern:
+            params["versions"] = "all" if all_versions else None
+            return [*self._http.pages(self.kind, params, limit=limit)]
         return [*self._http.pages(f"{self._path(name)}/versions", params, limit=limit)]
 
     def get(self, name: str, version: str | None = None, *, label: str | None = None) -> Json:
@@ -91,13 +109,39 @@ class Assets:
         return self._dict(self._http.get(f"{self._at(name, found, None)}/tree"))
 
     def download(
-        self, name: str, version: str | None = None, *, label: str | None = None, target: str | Path = "."
+        self,
+        name: str,
+        version: str | None = None,
+        *,
+        label: str | None = None,
+        target: str | Path = ".",
+        verify: bool = True,
     ) -> Path:
-        """A version's files into a folder, verified. What is there already is not fetched again."""
-        return self._specs.trees.download(self.files(name, version, label=label)["files"], Path(target))
+        """A version's files into a folder, verified by their digests. What is there already is not fetched again.
+
+        `verify`: models and data are held against their signed manifest too. The key is that of the file `MODELYARD_SIGNING_PUBLIC_KEY`,
+        else the one that this Modelyard gives (`signing_key`); where it signs nothing there is nothing to verify.
+
+        Raises:
+            DownloadError: the files are not what was signed, or cannot be written.
+        """
+        from modelyard.api.integrity import signed, verifier
+
+        found = self.get(name, version, label=label)
+        asked = signed(self.kind, found) if verify else None
+        trusted = verifier(self._specs.http) if asked is not None else None
+        if asked is not None and trusted is not None:
+            return self._specs.trees.download_signed(asked, found["size"], trusted, Path(target))
+        return self._specs.trees.download(self.files(name, found["version"])["files"], Path(target))
+
+    def manifest(self, name: str, version: str | None = None, *, label: str | None = None) -> bytes:
+        """A version's signed manifest: an OpenSSF model signature, for `model_signing verify key --signature FILE`."""
+        path = self._at(name, self._exact(name, version, label), None)
+        return self._http.request("GET", f"{path}/manifest").content
 
     def update(self, name: str, version: str | None = None, *, label: str | None = None, **changes: Any) -> Json:
-        """Change `description`, `tags`, `properties` or `stage`: what a version is about, never what it is."""
+        """Change what a version is about, never what it is: `description`, `tags` (all of them), `set_tags`, `remove_tags`, `stage`, and
+        `properties`, which are only added."""
         return self._dict(self._http.patch(self._at(name, self._exact(name, version, label), None), changes))
 
     def archive(self, name: str, version: str | None = None, *, label: str | None = None) -> Json:
@@ -112,6 +156,22 @@ class Assets:
     def delete(self, name: str, version: str) -> None:
         """Delete a version for good. Refused while something stands on it."""
         self._http.delete(self._at(name, version, None))
+
+    def share(
+        self,
+        name: str,
+        version: str | None = None,
+        *,
+        label: str | None = None,
+        registry: str,
+        as_name: str | None = None,
+        as_version: str | None = None,
+    ) -> Json:
+        """Copy a version to a shared registry, where every workspace may use it; its files are the same. Its name and version there are
+        the same unless others are given."""
+        path = self._at(name, self._exact(name, version, label), None)
+        body = {"registry": registry, "name": as_name, "version": as_version}
+        return self._dict(self._http.post(f"{path}/share", body))
 
     def set_alias(self, name: str, alias: str, version: str) -> Json:
         """Let an alias such as `champion` name a version."""

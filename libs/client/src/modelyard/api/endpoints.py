@@ -10,6 +10,7 @@ import httpx
 
 from modelyard.api.http import Documents, Http, Json, is_loopback, problem_of, quoted
 from modelyard.api.specs import Prepared, SpecLike, Specs, overrides_of
+from modelyard.api.waiting import Waiting
 from modelyard.errors import ModelyardError, UnreachableError
 
 UNDER_WAY: Final = frozenset({"requested", "building", "starting"})
@@ -81,9 +82,8 @@ class Endpoints:
             headers["azureml-model-deployment"] = deployment
         uri = endpoint["scoring_uri"]
         try:
-            answer = httpx.post(
-                uri, content=body, headers=headers, timeout=_SCORE_TIMEOUT, trust_env=not is_loopback(uri)
-            )
+            with httpx.Client(timeout=_SCORE_TIMEOUT, trust_env=not is_loopback(uri)) as caller:
+                answer = caller.post(uri, content=body, headers=headers)
         except httpx.TransportError as error:
             raise UnreachableError(uri, error or type(error).__name__) from error
         if not answer.is_success:
@@ -170,7 +170,7 @@ class Deployments:
         return self._http.text(f"endpoints/{quoted(endpoint)}/deployments/{quoted(name)}/logs")
 
 
-def _until_gone(look: Callable[[], object], what: str) -> None:
+def _until_gone(look: Waiting[object], what: str) -> None:
     deadline = time.monotonic() + GONE_S
     polls = 0
     while True:

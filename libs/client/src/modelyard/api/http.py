@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import ipaddress
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
@@ -14,6 +15,7 @@ from uuid import uuid4
 
 import httpx
 
+from modelyard.api.waiting import Waiting
 from modelyard.errors import ModelyardError, UnreachableError
 
 log = logging.getLogger("modelyard")
@@ -45,8 +47,11 @@ class Http:
         self, url: str, token: str, *, headers: Mapping[str, str] | None = None, retry_s: float = RETRY_S
     ) -> None:
         self.url = url.rstrip("/")
+        self.token = token
+        self.headers = dict(headers or {})
         self.retry_s = retry_s
-        sent = {**(headers or {}), "Authorization": f"Bearer {token}"}  # as UTF-8: a reason need not be ASCII
+        self.prefix = f"{API}/"
+        sent = {**self.headers, "Authorization": f"Bearer {token}"}  # as UTF-8: a reason need not be ASCII
         try:
             self._http = httpx.Client(
                 base_url=self.url,
@@ -57,6 +62,12 @@ class Http:
             )
         except httpx.InvalidURL as error:
             raise UnreachableError(url, error) from error
+
+    def under(self, prefix: str) -> Http:
+        """The same connections, to the addresses below `prefix`."""
+        below = copy.copy(self)
+        below.prefix = f"{self.prefix}{prefix}/"
+        return below
 
     def close(self) -> None:
         """Close the connections."""
@@ -121,7 +132,7 @@ class Http:
         """
         return self.repeated(lambda: self._once(method, path, **arguments))
 
-    def repeated(self, attempt: Callable[[], T]) -> T:
+    def repeated(self, attempt: Waiting[T]) -> T:
         """What `attempt` gives, tried again while Modelyard is away."""
         began: float | None = None
         delay, told = _FIRST_DELAY_S, False
@@ -162,7 +173,7 @@ class Http:
             httpx.TransportError: nobody answered, or stopped answering.
         """
         timeout = _TIMEOUT if quiet_s is None else httpx.Timeout(quiet_s, connect=5.0)
-        with self._http.stream("GET", f"{API}/{path}", params=params, headers=headers, timeout=timeout) as answer:
+        with self._http.stream("GET", self.prefix + path, params=params, headers=headers, timeout=timeout) as answer:
             if not answer.is_success:
                 answer.read()
                 raise problem_of(answer)
@@ -170,7 +181,7 @@ class Http:
 
     def _once(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         body = arguments.pop("content", None)
-        answer = self._http.request(method, f"{API}/{path}", content=body() if callable(body) else body, **arguments)
+        answer = self._http.request(method, self.prefix + path, content=body() if callable(body) else body, **arguments)
         if not answer.is_success:
             raise problem_of(answer)
         return answer

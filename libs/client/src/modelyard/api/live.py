@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,25 +30,30 @@ class ServerEvent:
     data: str
 
 
-def parse(chunks: Iterable[bytes]) -> Iterator[ServerEvent]:
-    """The events in a stream of bytes. Lines end with a line feed only: JSON may hold other characters that Python splits at."""
-    id_, event, data = "", "message", list[str]()
-    rest = b""
-    for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
+class Parser:
+    """Reads events from a stream of bytes in any chunks. Lines end with a line feed only: JSON may hold other characters that Python
+    splits at."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._id, self._event, self._data = "", "message", list[str]()
+
+    def feed(self, chunk: bytes) -> Iterator[ServerEvent]:
+        """The events that end in this chunk."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
         for line in lines:
             name, _, value = line.rstrip(b"\r").decode().partition(":")
             value = value.removeprefix(" ")
             match name:
                 case "id":
-                    id_ = value
+                    self._id = value
                 case "event":
-                    event = value
+                    self._event = value
                 case "data":
-                    data.append(value)
-                case "" if not value and data:
-                    yield ServerEvent(id_, event, "\n".join(data))
-                    event, data = "message", []
+                    self._data.append(value)
+                case "" if not value and self._data:
+                    yield ServerEvent(self._id, self._event, "\n".join(self._data))
+                    self._event, self._data = "message", []
                 case _:
                     pass
 
@@ -71,10 +76,12 @@ def follow(
             with http.opened(path, params=params, headers=headers, quiet_s=_QUIET_S) as answer:
                 opened_at = time.monotonic()
                 on_connect()
-                for event in parse(answer.iter_bytes()):
-                    failures, failing_since = 0, None
-                    last_id = event.id or last_id
-                    yield event
+                parser = Parser()
+                for chunk in answer.iter_bytes():
+                    for event in parser.feed(chunk):
+                        failures, failing_since = 0, None
+                        last_id = event.id or last_id
+                        yield event
             problem: ModelyardError = UnreachableError(http.url, "the stream ended")
         except httpx.TransportError as error:
             problem = UnreachableError(http.url, error or type(error).__name__)

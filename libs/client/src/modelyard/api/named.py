@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelyard.api.http import Documents, Http, Json, quoted
 from modelyard.api.specs import Prepared, SpecLike, Specs, overrides_of
-from modelyard_specs import Group
+
+if TYPE_CHECKING:
+    from modelyard_specs import Group
 
 
 class Named:

@@ -13,18 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelyard.api.http import Http, Json, log
 from modelyard.errors import ModelyardError
-from modelyard_specs import Document, Group, KeyPath, SpecError, load, load_mapping, localise, require_submittable
-from modelyard_specs.documents import local_paths
-from modelyard_specs.overrides import apply_overrides
-from modelyard_specs.yaml_source import Source
 
-if TYPE_CHECKING:  # hashing and sending files is not paid for by those who have none
+if TYPE_CHECKING:  # the language, and hashing and sending files, are not paid for by those who need neither
     from modelyard.api.trees import Trees
+    from modelyard_specs import Document, Group, KeyPath
 
 SpecLike = str | os.PathLike[str] | Mapping[str, Any]
 """A YAML file's path, or the specification itself; local paths in a mapping are relative to the working directory."""
 
-_JOBS: Final = frozenset({"command_job", "pipeline_job", "opaque_job"})
+_JOBS: Final = frozenset({"command_job", "pipeline_job", "sweep_job", "opaque_job"})
 _KEY_PATH = re.compile(r"[^.\[\]]+|\[\d+\]")
 
 
@@ -67,7 +64,8 @@ class Specs:
     """Reads specifications and sends their files."""
 
     def __init__(self, http: Http) -> None:
-        self._http = http
+        self.http = http
+        """Where files go, whatever part of the server those who send them are about."""
         self._trees: Trees | None = None
 
     @property
@@ -76,8 +74,12 @@ class Specs:
         if self._trees is None:
             from modelyard.api.trees import Trees
 
-            self._trees = Trees(self._http)
+            self._trees = Trees(self.http)
         return self._trees
+
+    def upload(self, path: str | os.PathLike[str]) -> str:
+        """Store a file or folder and answer its digest. Raises UploadError."""
+        return self.trees.upload(Path(path).resolve())
 
     def prepare(self, given: SpecLike, group: Group | None, overrides: Sequence[str] = ()) -> Prepared:
         """`read`, then `send`."""
@@ -93,6 +95,8 @@ class Specs:
             SpecError: every problem of the document.
             UploadError: a file cannot be sent.
         """
+        from modelyard_specs import localise, require_submittable
+
         require_submittable(document)
         _require_names(document)
         tell(document)
@@ -107,6 +111,11 @@ class Specs:
 
 def read(given: SpecLike, group: Group | None, overrides: Sequence[str] = ()) -> Document:
     """A checked specification, nothing sent yet. Raises SpecError."""
+    from modelyard_specs import SpecError, load, load_mapping
+    from modelyard_specs.documents import local_paths
+    from modelyard_specs.overrides import apply_overrides
+    from modelyard_specs.yaml_source import Source
+
     if not isinstance(given, Mapping):
         return load(Path(given), group=group, overrides=overrides)
     document = load_mapping(apply_overrides(Source(dict(given)), overrides).value, group=group)
@@ -135,6 +144,8 @@ def tell(document: Document) -> None:
 
 def _require_names(document: Document) -> None:
     """What the address of a resource is made of. Jobs get a name when they have none."""
+    from modelyard_specs import SpecError
+
     needed = ["name"] if document.kind not in _JOBS else []
     if document.kind == "online_deployment":
         needed.append("endpoint_name")
@@ -148,8 +159,10 @@ def _require_names(document: Document) -> None:
 
 
 def _code_and_models(document: Document) -> tuple[set[Path], set[Path]]:
+    from modelyard_specs.documents import local_paths
+
     code, models = set[Path](), set[Path]()
-    for holder in (document, *document.files.values()):
+    for holder in document.holders():
         for path, reference, marker in local_paths(holder.model):
             target = holder.local_path(reference)
             if marker is not None or target is None:

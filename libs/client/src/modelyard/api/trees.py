@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, TypeVar
-from uuid import uuid4
+from typing import Any, Final
 
 import pathspec
 from pydantic import ValidationError
 
+from modelyard.api.blobs import Advance, RemoteBlobs
 from modelyard.api.http import Http
 from modelyard.errors import DownloadError, ModelyardError, UploadError
+from modelyard_platform import manifests
 from modelyard_platform.errors import PlatformError
-from modelyard_platform.trees import Tree, TreeFile, describe, digest_file
+from modelyard_platform.manifests import Signed, Verifier
+from modelyard_platform.trees import Snapshot, Tree, download, send
 
-T = TypeVar("T")
-Advance = Callable[[int], None]
-
-_CHUNK: Final = 1 << 20
-_PARALLEL: Final = 4
-_QUESTION: Final = 1000
+_DELAYS_S: Final = (0.2, 0.4, 0.8, 1.6)
 _PROGRESS_FROM: Final = 8 << 20
 _IGNORE_FILES: Final = (".amlignore", ".gitignore")
 _NEVER_CODE: Final = frozenset({".git", "__pycache__"})
@@ -39,108 +36,74 @@ class Trees:
         self._http = http
 
     def upload(self, root: Path, *, code: bool = False, keep_folder: bool = False) -> str:
-        """Store a file or folder and answer its digest. Its document is sent last, so a tree that is there is complete.
+        """Store a file or folder and answer its digest. One that broke off continues where it stopped.
 
         `code`: leave out what `.amlignore`, or else `.gitignore`, of the folder names. `keep_folder`: the folder's own name is the
         tree's top level.
 
         Raises:
-            UploadError: there is nothing to send, a link leads out, or a file changed on the way.
+            UploadError: there is nothing to send, a link leads out, or a file changes on the way.
+            ModelyardError: it was refused, or the server was away for too long.
         """
         try:
-            tree = describe(root, list(code_files(root)) if code and root.is_dir() else None)
+            paths = code_files(root) if code and root.is_dir() else None
+            snapshot = Snapshot(root, paths, folder=root.name if keep_folder and root.is_dir() else "")
+            if not snapshot.paths:
+                raise UploadError(f"{root} has no files to upload")
+            with (
+                _progress(f"uploading {root.name}", snapshot.size()) as advance,
+                RemoteBlobs(self._http, advance) as blobs,
+            ):
+                return send(blobs, snapshot).digest
         except PlatformError as error:
             raise UploadError(error.detail) from error
         except OSError as error:
             raise UploadError(f"{root} cannot be read: {error}") from error
-        if not tree.files:
-            raise UploadError(f"{root} has no files to upload")
-        local = {file.sha256: (root if root.is_file() else root / file.path, file.size) for file in tree.files}
-        if keep_folder and root.is_dir():
-            tree = Tree(files=tuple(f.model_copy(update={"path": f"{root.name}/{f.path}"}) for f in tree.files))
-        missing = self._missing([*local, tree.digest])
-        to_send = {digest: local[digest] for digest in local if digest in missing}
-        with _progress("uploading", sum(size for _, size in to_send.values())) as advance:
-            _each(lambda item: self._send(*item, advance), [(d, path, size) for d, (path, size) in to_send.items()])
-        if tree.digest in missing:
-            document = tree.document()
-            self._http.request("PUT", f"blobs/{tree.digest}", content=document)
-        return tree.digest
 
     def download(self, files: Iterable[dict[str, Any]], target: Path) -> Path:
-        """A tree's files (`{path, sha256, size}`) into a folder; each is verified before it gets its name, and kept when it is there.
+        """A tree's files (`{path, sha256, size, parts}`) into a folder; each is verified before it gets its name.
+
+        Files that are there already are kept, and what an earlier attempt has fetched of a large one.
 
         Raises:
             DownloadError: a path leads out of the folder, or bytes do not have their digest.
+            ModelyardError: a file is not there, or the server was away for too long.
         """
         try:
             tree = Tree.model_validate({"files": list(files)})
         except ValidationError as error:
             raise DownloadError(f"the server's list of files cannot be used: {error.errors()[0]['msg']}") from error
-        target.mkdir(parents=True, exist_ok=True)
-        inside = target.resolve()
-        wanted = []
-        for file in tree.files:
-            path = target / file.path
-            if not path.parent.resolve().is_relative_to(inside):
-                raise DownloadError(f"{path.parent} is a link that leads out of {target}")
-            if path.is_symlink() or not path.is_file() or digest_file(path) != (file.sha256, file.size):
-                wanted.append((file, path))
-        with _progress("downloading", sum(file.size for file, _ in wanted)) as advance:
-            _each(lambda item: self._fetch(*item, advance), wanted)
-        return target
+        with self._downloading(tree.size, target) as (blobs, advance):
+            return download(blobs, tree, target, kept=advance)
 
-    def _missing(self, digests: Sequence[str]) -> set[str]:
-        parts = [digests[start : start + _QUESTION] for start in range(0, len(digests), _QUESTION)]
-        answers = (self._http.post("blobs/missing", {"digests": part})["missing"] for part in parts)
-        return {digest for answer in answers for digest in answer}
+    def download_signed(self, signed: Signed, size: int, verifier: Verifier, target: Path) -> Path:
+        """A registered version's files (`size` bytes) into a folder, held against the manifest that it was signed with.
 
-    def _send(self, digest: str, path: Path, size: int, advance: Advance) -> None:
-        sent = 0
-
-        def chunks() -> Iterator[bytes]:
-            nonlocal sent
-            advance(-sent)  # of an attempt that broke off
-            sent = 0
-            with path.open("rb") as file:
-                while chunk := file.read(_CHUNK):
-                    yield chunk
-                    sent += len(chunk)
-                    advance(len(chunk))
-
-        try:
-            self._http.request("PUT", f"blobs/{digest}", content=chunks, headers={"Content-Length": str(size)})
-        except ModelyardError as error:
-            if error.code == "digest_mismatch" or path.stat().st_size != size:
-                raise UploadError(f"{path} changed while it was being uploaded; try again") from error
-            raise
-
-    def _fetch(self, file: TreeFile, path: Path, advance: Advance) -> None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(f".part-{uuid4().hex}")
+        Raises:
+            DownloadError: they are not what was signed, or cannot be written.
+            ModelyardError: a file is not there, or the server was away for too long.
+        """
+        for delay in (*_DELAYS_S, None):
             try:
-                self._http.repeated(lambda: self._receive(file, part, advance))
-                part.replace(path)
-            finally:
-                part.unlink(missing_ok=True)
-        except OSError as error:
-            raise DownloadError(f"{path} cannot be written: {error}") from error
+                with self._downloading(size, target) as (blobs, advance):
+                    manifests.download(blobs, signed, verifier, target, kept=advance)
+            except ModelyardError as error:
+                if error.status != HTTPStatus.NOT_FOUND or delay is None:
+                    raise
+                time.sleep(delay)  # the manifest is stored some moments after the registration
+            else:
+                return target
+        raise AssertionError("unreachable")
 
-    def _receive(self, file: TreeFile, part: Path, advance: Advance) -> None:
-        seen, size = hashlib.sha256(), 0
+    @contextmanager
+    def _downloading(self, size: int, target: Path) -> Iterator[tuple[RemoteBlobs, Advance]]:
         try:
-            with part.open("wb") as output, self._http.opened(f"blobs/{file.sha256}") as answer:
-                for chunk in answer.iter_bytes(_CHUNK):
-                    size += len(chunk)
-                    seen.update(chunk)
-                    output.write(chunk)
-                    advance(len(chunk))
-        except BaseException:
-            advance(-size)
-            raise
-        if seen.hexdigest() != file.sha256:
-            raise DownloadError(f"{file.path} came damaged: its bytes have the digest {seen.hexdigest()}")
+            with _progress("downloading", size) as advance, RemoteBlobs(self._http, advance) as blobs:
+                yield blobs, advance
+        except PlatformError as error:
+            raise DownloadError(error.detail) from error
+        except OSError as error:
+            raise DownloadError(f"{error.filename or target} cannot be written: {error.strerror}") from error
 
 
 def code_files(root: Path) -> Iterator[Path]:
@@ -160,16 +123,6 @@ def code_files(root: Path) -> Iterator[Path]:
                 yield path
 
 
-def _each(work: Callable[[T], None], items: Sequence[T]) -> None:
-    """Some at a time; the first that fails ends it."""
-    pool = ThreadPoolExecutor(_PARALLEL)
-    try:
-        for _ in pool.map(work, items):
-            pass
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
 @contextmanager
 def _progress(what: str, total: int) -> Iterator[Advance]:
     """A bar for people who wait, on the error output; for small amounts and for programs there is none."""
@@ -177,9 +130,18 @@ def _progress(what: str, total: int) -> Iterator[Advance]:
         yield lambda _: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.markup import escape
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    said = TextColumn("{task.description}")
+    columns = (said, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=total)
+        task = progress.add_task(escape(what), total=total)
         yield lambda size: progress.advance(task, size)

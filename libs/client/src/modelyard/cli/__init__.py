@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -19,9 +20,16 @@ _COMMANDS: Final = {
     "events": ("event", "why"),
     "governance": ("promotion", "token", "dead-letter"),
     "apply": ("apply",),
+    "validate": ("validate",),
+    "lineage": ("lineage", "audit"),
+    "workspaces": ("workspace", "registry"),
+    "unsupported": ("batch-endpoint", "batch-deployment", "compute", "datastore", "connection"),
+    "completion": ("completion",),
 }
 """The modules and what they register. Only what was asked for is imported."""
 _INTERRUPTED: Final = 130
+_COMPLETES: Final = "_ARGCOMPLETE"
+"""Set by the shell's completion (argcomplete's protocol)."""
 _EXAMPLE: Final = """example:
   modelyard up --detach
   modelyard job create -f pipeline.yml --stream
@@ -38,10 +46,21 @@ def read(given: Sequence[str]) -> argparse.Namespace:
         allow_abbrev=True,
     )
     groups = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    if _COMPLETES in os.environ:
+        from modelyard.cli.completion import typed
+
+        given = typed()
     owners = [module for module, names in _COMMANDS.items() if given and given[0] in names]
     for module in owners or _COMMANDS:
         import_module(f"{__name__}.{module}").register(groups)
-    return parser.parse_args(given)
+    if _COMPLETES in os.environ:
+        from modelyard.cli.completion import complete
+
+        complete(parser)
+    options, unknown = parser.parse_known_args(given)
+    if unknown and not getattr(options, "takes_any", False):
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

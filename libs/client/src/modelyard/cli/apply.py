@@ -20,6 +20,7 @@ _ORDER: Final = (
     "data",
     "model",
     "command_component",
+    "pipeline_component",
     "online_endpoint",
     "online_deployment",
     "monitor_schedule",
@@ -31,8 +32,9 @@ _ASSETS: Final = {
     "data": "data",
     "model": "models",
     "command_component": "components",
+    "pipeline_component": "components",
 }
-_JOBS: Final = frozenset({"command_job", "pipeline_job", "opaque_job"})
+_JOBS: Final = frozenset({"command_job", "pipeline_job", "sweep_job", "opaque_job"})
 _PASSED_OVER: Final = frozenset({"empty", "other"})
 
 
@@ -130,7 +132,7 @@ def _asset(assets: Assets, client: Client, document: Document) -> dict[str, Any]
 
     prepared = client.specs.send(document)
     name = prepared.name
-    what = document.kind.removeprefix("command_")
+    what = document.kind.rpartition("_")[2]
     version = prepared.spec.get("version")
     try:
         there = assets.get(name, None if version is None else str(version))

@@ -6,6 +6,7 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from modelyard.cli import cards, datasets, explanations, search, unsupported
 from modelyard.cli import options as flags
 from modelyard.cli.options import CommandError, Groups
 
@@ -46,20 +47,44 @@ def _register(groups: Groups, name: str, says: str) -> None:
         command.add_argument("--conda-file", metavar="YAML", help="a conda environment, instead of --file")
     flags.changes(command)
 
-    command = group.verb("show", show, example=f"{name} show -n NAME --label latest")
+    command = group.verb("show", show, example=f"{name} show -n NAME --label latest", shared=True)
     flags.named(command, name)
     flags.version(command)
-    command = group.verb("list", list_, columns=_LIST, example=f"{name} list --query '[].name' -o tsv")
-    flags.named(command, name, required=False)
-    command.add_argument(
-        "--tag", action="append", default=[], metavar="NAME=VALUE", help="with this tag; may be repeated"
+    command = group.verb(
+        "list", list_, columns=_LIST, example=f"{name} list --search 'team=a stage:Production'", shared=True
     )
-    command.add_argument("--include-archived", action="store_true")
+    flags.named(command, name, required=False)
+    search.register(command)
     flags.bounded(command)
-    command = group.verb("download", download, example=f"{name} download -n NAME -v 1 -p folder")
+    command = group.verb(
+        "update", update, example=f"{name} update -n NAME -v 1 --set tags.team=flights description='new'"
+    )
+    flags.named(command, name)
+    flags.version(command)
+    command.add_argument("-d", "--description")
+    command.add_argument("--stage", help="such as Staging or Production")
+    flags.edited(command, "description, tags, properties, stage")
+    flags.changes(command)
+    command = group.verb("download", download, example=f"{name} download -n NAME -v 1 -p folder", shared=True)
     flags.named(command, name)
     flags.version(command)
     command.add_argument("-p", "--download-path", default=".", metavar="FOLDER", help="into FOLDER/NAME (default: .)")
+    if name in ("model", "data"):
+        command.add_argument(
+            "--verify",
+            action=argparse.BooleanOptionalAction,
+            default=True,
+            help="hold it against its signature (default)",
+        )
+        command.add_argument(
+            "--signature", metavar="FILE", help="keep the signature too, for `model_signing verify key`"
+        )
+    command = group.verb("share", share, example=f"{name} share -n NAME -v 1 --registry-name company", shared=True)
+    flags.named(command, name)
+    flags.version(command, required=True)
+    command.add_argument("--share-with-name", metavar="NAME", help="its name there; default: the same")
+    command.add_argument("--share-with-version", metavar="VERSION", help="its version there; default: the same")
+    flags.changes(command)
     for verb, run in (("archive", archive), ("restore", restore)):
         command = group.verb(verb, run, example=f"{name} {verb} -n NAME -v 1")
         flags.named(command, name)
@@ -75,8 +100,20 @@ def _register(groups: Groups, name: str, says: str) -> None:
     flags.version(command, required=True, label=False)
     command.add_argument("--alias", required=True, help="another name for this version; it moves here")
     flags.changes(command)
+    command = group.verb("remove-alias", remove_alias, example=f"{name} remove-alias -n NAME --alias champion")
+    flags.named(command, name)
+    command.add_argument("--alias", required=True)
+    flags.changes(command)
+    if name == "data":
+        datasets.register(group)
+    if name == "model":
+        cards.register(group)
+        explanations.register(group)
+        unsupported.verb(
+            group, "package", "a deployment is packaged when it is made", "model package -n NAME -v 1 -f package.yml"
+        )
     for command in group.verbs.choices.values():
-        command.set_defaults(assets=partial(_assets, _GROUPS[name][0]))
+        command.set_defaults(assets=partial(_assets, _GROUPS[name][0]), group=name)
 
 
 def create(client: Client, options: argparse.Namespace) -> Any:
@@ -90,7 +127,7 @@ def create(client: Client, options: argparse.Namespace) -> Any:
         "image": getattr(options, "image", None),
         "conda_file": getattr(options, "conda_file", None),
     }
-    assets: Assets = options.assets(client)
+    assets: Assets = options.assets(client, options)
     if options.file is None and not (options.path or keys["image"] or keys["conda_file"]):
         raise CommandError("give --file, or --name with --path (or --image, --conda-file)", status=2)
     from modelyard.api.assets import GROUPS
@@ -105,20 +142,31 @@ def create(client: Client, options: argparse.Namespace) -> Any:
 
 def show(client: Client, options: argparse.Namespace) -> Any:
     """One version: its metadata, tree, aliases, profile or conversion."""
-    return options.assets(client).get(options.name, options.version, label=options.label)
+    return options.assets(client, options).get(options.name, options.version, label=options.label)
 
 
 def list_(client: Client, options: argparse.Namespace) -> Any:
-    """The newest version of each name; with --name that name's versions, newest first."""
-    tags = {}
-    for given in options.tag:
-        key, equals, value = given.partition("=")
-        if not equals:
-            raise CommandError(f"--tag {given}: a tag is NAME=VALUE", status=2)
-        tags[key] = value
-    return options.assets(client).list(
-        options.name, tags=tags, archived=options.include_archived, limit=options.max_results
+    """The newest version of each name that fits; with --name that name's versions, newest first."""
+    exact = options.name if options.name is not None and "*" not in options.name else None
+    return options.assets(client, options).list(
+        exact,
+        search=search.conditions(options),
+        sort=options.sort,
+        all_versions=options.all_versions,
+        archived=options.include_archived,
+        limit=options.max_results,
     )
+
+
+def update(client: Client, options: argparse.Namespace) -> Any:
+    """Change description, tags, properties or stage: what a version is about. Its content never changes."""
+    from modelyard.cli.edits import changed_metadata
+
+    assets: Assets = options.assets(client, options)
+    found = assets.get(options.name, options.version, label=options.label)
+    given = {key: value for key in ("description", "stage") if (value := getattr(options, key)) is not None}
+    changes = changed_metadata(found, options.edits) | given
+    return assets.update(options.name, found["version"], **changes) if changes else found
 
 
 def download(client: Client, options: argparse.Namespace) -> Any:
@@ -126,13 +174,17 @@ def download(client: Client, options: argparse.Namespace) -> Any:
     from pathlib import Path
 
     target = Path(options.download_path) / options.name
-    options.assets(client).download(options.name, options.version, label=options.label, target=target)
+    assets: Assets = options.assets(client, options)
+    version = str(assets.get(options.name, options.version, label=options.label)["version"])
+    assets.download(options.name, version, target=target, verify=getattr(options, "verify", True))
+    if (signature := getattr(options, "signature", None)) is not None:
+        Path(signature).write_bytes(assets.manifest(options.name, version))
     return {"path": str(target)}
 
 
 def archive(client: Client, options: argparse.Namespace) -> Any:
     """Hide a version from lists and from `latest`; without a version all of them."""
-    assets: Assets = options.assets(client)
+    assets: Assets = options.assets(client, options)
     if options.version is None and options.label is None:
         return [assets.archive(options.name, found["version"]) for found in assets.list(options.name)]
     return assets.archive(options.name, options.version, label=options.label)
@@ -140,7 +192,7 @@ def archive(client: Client, options: argparse.Namespace) -> Any:
 
 def restore(client: Client, options: argparse.Namespace) -> Any:
     """Bring an archived version back; without a version all of them."""
-    assets: Assets = options.assets(client)
+    assets: Assets = options.assets(client, options)
     if options.label is not None:
         return assets.restore(options.name, str(assets.get(options.name, label=options.label)["version"]))
     if options.version is None:
@@ -151,14 +203,35 @@ def restore(client: Client, options: argparse.Namespace) -> Any:
 def delete(client: Client, options: argparse.Namespace) -> None:
     """Delete a version for good. Refused while a deployment stands on it."""
     flags.confirm(options, f"Delete {options.name}:{options.version} for good?")
-    options.assets(client).delete(options.name, options.version)
+    options.assets(client, options).delete(options.name, options.version)
 
 
 def set_alias(client: Client, options: argparse.Namespace) -> Any:
     """Let an alias such as `champion` name this version."""
-    return options.assets(client).set_alias(options.name, options.alias, options.version)
+    return options.assets(client, options).set_alias(options.name, options.alias, options.version)
 
 
-def _assets(attribute: str, client: Client) -> Assets:
-    found: Assets = getattr(client, attribute)
+def remove_alias(client: Client, options: argparse.Namespace) -> None:
+    """Take an alias away; the version stays."""
+    options.assets(client, options).remove_alias(options.name, options.alias)
+
+
+def share(client: Client, options: argparse.Namespace) -> Any:
+    """Copy a version into a shared registry, where other workspaces can use it."""
+    if options.registry is None:
+        raise CommandError("which registry? say --registry-name", status=2)
+    assets: Assets = getattr(client, _GROUPS[options.group][0])
+    return assets.share(
+        options.name,
+        options.version,
+        label=options.label,
+        registry=options.registry,
+        as_name=options.share_with_name,
+        as_version=options.share_with_version,
+    )
+
+
+def _assets(attribute: str, client: Client, options: argparse.Namespace) -> Assets:
+    registry = getattr(options, "registry", None)
+    found: Assets = getattr(client if registry is None else client.registry(registry), attribute)
     return found

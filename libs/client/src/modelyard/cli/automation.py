@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from modelyard.cli import options as flags
-from modelyard.cli.options import Groups
+from modelyard.cli.options import CommandError, Groups
 
 if TYPE_CHECKING:
     from modelyard.api.named import Named
@@ -31,6 +32,11 @@ _READ_AS: Final[dict[str, Group]] = {
     "monitor": "schedule",
     "subscription": "subscription",
 }
+_EXAMPLES: Final = {
+    "schedule": "description=nightly",
+    "trigger": "cooldown=3600",
+    "monitor": "trigger.interval=2",
+}
 _COLLECTIONS: Final = {"trigger": "triggers", "monitor_schedule": "monitors", "subscription": "subscriptions"}
 
 
@@ -41,14 +47,29 @@ def register(groups: Groups) -> None:
         command = group.verb("create", create, example=f"{name} create -f {name}.yml")
         flags.from_file(command)
         flags.named(command, name, required=False)
+        command.add_argument("--no-wait", action="store_true", help="as it is anyway: it is there at once")
         flags.changes(command)
         command = group.verb("show", show, example=f"{name} show -n NAME")
         flags.named(command, name)
         command = group.verb("list", list_, columns=columns, example=f"{name} list -o table")
         flags.bounded(command)
+        if name != "subscription":  # its secret is not given out, so what is there cannot be put again
+            command = group.verb("update", update, example=f"{name} update -n NAME --set {_EXAMPLES[name]}")
+            command.add_argument("-f", "--file", metavar="YAML", help="the specification; without one, the one it has")
+            flags.named(command, name, required=False)
+            flags.edited(command, "of the specification")
+            command.add_argument("--no-wait", action="store_true", help="as it is anyway: it is there at once")
+            flags.changes(command)
+        if name in {"schedule", "trigger"}:
+            for verb, run in (("enable", enable), ("disable", disable)):
+                command = group.verb(verb, run, example=f"{name} {verb} -n NAME")
+                flags.named(command, name)
+                command.add_argument("--no-wait", action="store_true", help="as it is anyway: it is done at once")
+                flags.changes(command)
         command = group.verb("delete", delete, example=f"{name} delete -n NAME --yes")
         flags.named(command, name)
         flags.deletes(command)
+        command.add_argument("--no-wait", action="store_true", help="as it is anyway: it is gone at once")
         flags.changes(command)
         if name == "monitor":
             command = group.verb(
@@ -96,6 +117,26 @@ def list_(client: Client, options: argparse.Namespace) -> Any:
     return [{"kind": kind.removesuffix("s"), **one} for kind, items in found.items() for one in items]
 
 
+def update(client: Client, options: argparse.Namespace) -> Any:
+    """Change the specification it has with --set, or give it a new one with --file."""
+    if options.file is not None:
+        options.set = [words for verb, words in options.edits if verb == "set"]
+        return create(client, options)
+    if options.name is None or not options.edits:
+        raise CommandError("give --file, or --name and what to --set", status=2)
+    return _edit(client, options, options.edits)
+
+
+def enable(client: Client, options: argparse.Namespace) -> Any:
+    """Let it start jobs again."""
+    return _switch(client, options, on=True)
+
+
+def disable(client: Client, options: argparse.Namespace) -> Any:
+    """Let it start no jobs until it is enabled again."""
+    return _switch(client, options, on=False)
+
+
 def delete(client: Client, options: argparse.Namespace) -> None:
     """Remove it. What it has done stays."""
     flags.confirm(options, f"Delete {options.group} {options.name}?")
@@ -125,6 +166,22 @@ def collection(client: Client, document: Document) -> Named:
         what = "jobs at certain times are not supported yet; `type: trigger` starts one when an event matches"
         raise SpecError([document.problem(("trigger",), what, key=True, code="unsupported")])
     return _named(client, _COLLECTIONS[document.kind])
+
+
+def _switch(client: Client, options: argparse.Namespace, *, on: bool) -> Any:
+    if _holder(client, options) is client.monitors:
+        raise CommandError(f"{options.name} is a monitor, which is on while it is there: delete it, or create it again")
+    return _edit(client, options, [("set", [f"enabled={str(on).lower()}"])])
+
+
+def _edit(client: Client, options: argparse.Namespace, edits: Sequence[tuple[str, Sequence[str]]]) -> Any:
+    """Put what is there again, with the edits over it."""
+    from modelyard.api.specs import read
+    from modelyard.cli.edits import edited
+
+    spec = edited(_holder(client, options).get(options.name)["spec"], edits) | {"name": options.name}
+    document = read(spec, _READ_AS[options.group])
+    return collection(client, document).put(client.specs.send(document))
 
 
 def _named(client: Client, kind: str) -> Named:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from modelyard.cli import options as flags
 from modelyard.cli.options import CommandError, Groups
+from modelyard.cli.progress import progress
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -32,9 +32,10 @@ def register(groups: Groups) -> None:
     _of_endpoint(command)
     command = group.verb("list", list_, columns=_LIST, example="online-deployment list -e flights -o table")
     flags.endpoint_name(command)
-    command = group.verb("update", update, example="online-deployment update -f blue.yml --set instance_count=2")
-    flags.from_file(command)
+    command = group.verb("update", update, example="online-deployment update -n blue -e flights --set instance_count=2")
+    command.add_argument("-f", "--file", metavar="YAML", help="the specification; without one, the one it has")
     _of_endpoint(command, required=False)
+    flags.edited(command, "of the specification")
     _waits(command)
     flags.changes(command)
     command = group.verb("delete", delete, example="online-deployment delete -n blue -e flights --yes")
@@ -66,8 +67,22 @@ def list_(client: Client, options: argparse.Namespace) -> Any:
 
 
 def update(client: Client, options: argparse.Namespace) -> Any:
-    """Give a deployment a new specification and wait until that is ready."""
-    return _put(client, options, all_traffic=False)
+    """Give a deployment a new specification, or change the one it has with --set, and wait until that is ready."""
+    from modelyard.api.specs import overrides_of
+    from modelyard.cli.edits import edited
+
+    keys = {key: getattr(options, key) for key in ("name", "endpoint_name") if getattr(options, key) is not None}
+    if options.file is not None:
+        if any(verb != "set" for verb, _ in options.edits):
+            raise CommandError("--add and --remove change what is there: leave --file out", status=2)
+        changes = [change for _, words in options.edits for change in words]
+        prepared = client.specs.prepare(options.file, "online-deployment", changes + overrides_of(keys))
+    elif len(keys) < 2 or not options.edits:
+        raise CommandError("give --file, or --name, --endpoint-name and what to --set", status=2)
+    else:
+        there = client.deployments.get(options.endpoint_name, options.name)["spec"]
+        prepared = client.specs.prepare(edited(there, options.edits) | keys, "online-deployment")
+    return _asked(client, options, client.deployments.put(prepared))
 
 
 def delete(client: Client, options: argparse.Namespace) -> None:
@@ -101,20 +116,21 @@ def _waits(command: argparse.ArgumentParser) -> None:
 def _put(client: Client, options: argparse.Namespace, *, all_traffic: bool) -> Any:
     keys = {"name": options.name, "endpoint_name": options.endpoint_name}
     prepared = client.specs.prepare(options.file, "online-deployment", flags.overrides(options, **keys))
-    asked = client.deployments.put(prepared, all_traffic=all_traffic)
-    if options.no_wait:
-        return asked
-    return until_ready(client, asked, options.timeout)
+    return _asked(client, options, client.deployments.put(prepared, all_traffic=all_traffic))
+
+
+def _asked(client: Client, options: argparse.Namespace, asked: dict[str, Any]) -> Any:
+    return asked if options.no_wait else until_ready(client, asked, options.timeout)
 
 
 def until_ready(client: Client, asked: dict[str, Any], timeout_s: float) -> dict[str, Any]:
     """The deployment once it is ready, its states told on the way. Raises CommandError with the reason (a traceback) when it fails."""
     what = f"deployment {asked['name']} of {asked['endpoint_name']}"
 
-    def on_change(found: dict[str, Any]) -> None:
-        print(f"{what}: {found['status']}", file=sys.stderr, flush=True)
-
-    found = client.deployments.wait(asked["endpoint_name"], asked["name"], timeout_s=timeout_s, on_change=on_change)
+    with progress(what) as tell:
+        found = client.deployments.wait(
+            asked["endpoint_name"], asked["name"], timeout_s=timeout_s, on_change=lambda now: tell(now["status"])
+        )
     if found["status"] not in {"ready", "degraded"}:
         raise CommandError(f"{what} {found['status']}:\n{found['detail'].rstrip()}")
     return found

@@ -25,6 +25,7 @@ def register(groups: Groups) -> None:
     flags.named(command, "endpoint", required=False)
     command.add_argument("--auth-mode", help="key")
     command.add_argument("--no-wait", action="store_true", help="as it is anyway: an endpoint is there at once")
+    flags.web(command)
     flags.changes(command)
     command = group.verb("show", show, example="online-endpoint show -n flights --query scoring_uri -o tsv")
     flags.named(command, "endpoint")
@@ -32,8 +33,9 @@ def register(groups: Groups) -> None:
     command = group.verb("list", list_, columns=_LIST, example="online-endpoint list -o table")
     flags.bounded(command)
     command = group.verb("update", update, example='online-endpoint update -n flights --traffic "blue=90 green=10"')
-    flags.from_file(command, required=False)
+    command.add_argument("-f", "--file", metavar="YAML", help="the specification; without one, the one it has")
     flags.named(command, "endpoint", required=False)
+    flags.edited(command, "of the specification")
     command.add_argument("-r", "--traffic", help='percent by deployment, "blue=90 green=10"; the others get none')
     command.add_argument(
         "--mirror-traffic", help="percent of requests copied to a deployment that does not answer them"
@@ -62,13 +64,16 @@ def create(client: Client, options: argparse.Namespace) -> Any:
     """Create an endpoint, or change the one of this name."""
     keys = {"name": options.name, "auth_mode": options.auth_mode}
     if options.file is not None:
-        return client.endpoints.put(
-            client.specs.prepare(options.file, "online-endpoint", flags.overrides(options, **keys))
-        )
-    given = {key: value for key, value in keys.items() if value is not None}
-    if options.name is None:
+        prepared = client.specs.prepare(options.file, "online-endpoint", flags.overrides(options, **keys))
+    elif options.name is None:
         raise CommandError("give --file or --name", status=2)
-    return client.endpoints.put(client.specs.prepare(given, "online-endpoint", flags.overrides(options)))
+    else:
+        given = {key: value for key, value in keys.items() if value is not None}
+        prepared = client.specs.prepare(given, "online-endpoint", flags.overrides(options))
+    found = client.endpoints.put(prepared)
+    if options.web:
+        flags.open_page(client, "endpoints")
+    return found
 
 
 def show(client: Client, options: argparse.Namespace) -> Any:
@@ -88,11 +93,10 @@ def update(client: Client, options: argparse.Namespace) -> Any:
     traffic = None if options.traffic is None else percentages("--traffic", options.traffic)
     mirror = None if options.mirror_traffic is None else percentages("--mirror-traffic", options.mirror_traffic)
     if options.file is not None:
-        prepared = client.specs.prepare(options.file, "online-endpoint", flags.overrides(options, name=options.name))
-        found = client.endpoints.put(prepared)
+        found = client.endpoints.put(_of_file(client, options))
     elif options.name is None:
         raise CommandError("give --name or --file", status=2)
-    elif options.set:
+    elif options.edits:
         found = client.endpoints.put(_changed(client, options))
     elif traffic is None and mirror is None:
         raise CommandError("nothing to change: give --traffic, --set or --file", status=2)
@@ -137,8 +141,18 @@ def percentages(flag: str, text: str) -> dict[str, int]:
     return found
 
 
+def _of_file(client: Client, options: argparse.Namespace) -> Any:
+    from modelyard.api.specs import overrides_of
+
+    if any(verb != "set" for verb, _ in options.edits):
+        raise CommandError("--add and --remove change what is there: leave --file out", status=2)
+    changes = [change for _, words in options.edits for change in words]
+    return client.specs.prepare(options.file, "online-endpoint", changes + overrides_of({"name": options.name}))
+
+
 def _changed(client: Client, options: argparse.Namespace) -> Any:
-    """What is there, with `--set` over it."""
-    there = client.endpoints.get(options.name)
-    kept = {key: there[key] for key in ("name", "description", "tags", "properties", "auth_mode") if there.get(key)}
-    return client.specs.prepare(kept, "online-endpoint", flags.overrides(options))
+    """What is there, with the edits over it."""
+    from modelyard.cli.edits import edited
+
+    there = client.endpoints.get(options.name)["spec"]
+    return client.specs.prepare(edited(there, options.edits) | {"name": options.name}, "online-endpoint")

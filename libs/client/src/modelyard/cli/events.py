@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from modelyard.client import Client
 
 _LIST: Final = ("time", "type", "subject", "actor", "reason", "id")
-_ENTITIES: Final = ("endpoint", "model", "job")
+_ENTITIES: Final = (
+    "endpoint", "deployment", "model", "data", "environment", "component", "job", "monitor", "trigger",
+)  # fmt: skip
 
 
 def register(groups: Groups) -> None:
@@ -56,9 +58,13 @@ def stream(client: Client, options: argparse.Namespace) -> None:
 def why(client: Client, options: argparse.Namespace) -> Any:
     """What made an endpoint, a model version or a job what it is: the chain of events, oldest first."""
     entity, _, name = options.what.partition("/")
-    entity = entity.removesuffix("s")
+    entity = entity if entity in _ENTITIES else entity.removesuffix("s")
     if entity not in _ENTITIES or not name:
-        raise CommandError(f"{options.what}: say endpoint/NAME, model/NAME:VERSION or job/NAME", status=2)
+        raise CommandError(
+            f"{options.what}: say what of it, such as endpoint/NAME, model/NAME:VERSION or job/NAME; "
+            f"it may be {', '.join(_ENTITIES)}",
+            status=2,
+        )
     found = client.why(entity, name.replace("/versions/", ":"))
     if options.query or options.output:
         return found

@@ -26,12 +26,13 @@ def explain(error: Exception) -> int:
 
 def _explained(error: Exception) -> tuple[list[str], int]:
     from modelyard.errors import ModelyardError, UploadError
-    from modelyard.stack import StackError
-    from modelyard_specs import SpecError
 
-    match error:
-        case SpecError():
+    if "modelyard_specs" in sys.modules:  # what was not imported has raised nothing
+        from modelyard_specs import SpecError
+
+        if isinstance(error, SpecError):
             return [str(problem) for problem in error.problems], BAD_INPUT
+    match error:
         case UploadError():
             return [f"modelyard: {error.detail}"], BAD_INPUT
         case ModelyardError():
@@ -40,7 +41,9 @@ def _explained(error: Exception) -> tuple[list[str], int]:
             return [f"modelyard: {error}"], error.status
         case OSError() if error.filename is not None:
             return [f"modelyard: {error.filename}: {error.strerror}"], BAD_INPUT
-        case TimeoutError() | StackError():
+        case TimeoutError():
+            return [f"modelyard: {error}"], FAILED
+        case _ if type(error).__name__ == "StackError":  # its module is not imported just to know it
             return [f"modelyard: {error}"], FAILED
         case _:
             return [f"modelyard: unexpected {type(error).__name__}: {error} (MODELYARD_DEBUG=1 shows where)"], FAILED

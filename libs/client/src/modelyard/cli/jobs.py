@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from modelyard.cli import options as flags
+from modelyard.cli import unsupported
 from modelyard.cli.options import CommandError, Groups
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ def register(groups: Groups) -> None:
     command.add_argument("--status", type=str.lower, help="such as running, completed or failed")
     command.add_argument("--experiment", help="of this experiment only")
     flags.bounded(command)
+    command = group.verb("validate", validate, example="job validate -f job.yml")
+    flags.from_file(command)
+    command.set_defaults(offline=True)
+    command = group.verb("show-services", show_services, example="job show-services -n NAME")
+    flags.named(command, "job")
     command = group.verb("steps", steps, columns=_STEPS, example="job steps -n NAME -o table")
     flags.named(command, "job")
     command = group.verb("stream", stream, example="job stream -n NAME")
@@ -49,6 +55,9 @@ def register(groups: Groups) -> None:
     )
     command.add_argument("--all", action="store_true", help="all of the job's, as by default")
     command.add_argument("-p", "--download-path", default=".", metavar="FOLDER")
+    for verb in ("update", "archive", "restore"):
+        unsupported.verb(group, verb, "a job stays as it was submitted", f"job {verb} -n NAME")
+    unsupported.verb(group, "connect-ssh", "steps have no SSH server", "job connect-ssh -n NAME --node-index 0")
 
 
 def create(client: Client, options: argparse.Namespace) -> Any:
@@ -56,6 +65,11 @@ def create(client: Client, options: argparse.Namespace) -> Any:
     job = client.jobs.submit(client.specs.prepare(options.file, "job", flags.overrides(options, name=options.name)))
     if options.web:
         flags.open_page(client, "jobs")
+    return submitted(client, job, options)
+
+
+def submitted(client: Client, job: dict[str, Any], options: argparse.Namespace) -> Any:
+    """What is printed of a job that was just submitted: the job, or with `--stream` what it writes."""
     if not options.stream:
         return _in_az_words(client, job)
     printed = options.output is not None or options.query is not None
@@ -74,6 +88,26 @@ def list_(client: Client, options: argparse.Namespace) -> Any:
     """Jobs, newest first."""
     found = client.jobs.list(status=options.status, experiment=options.experiment, limit=options.max_results)
     return [_in_az_words(client, job) for job in found]
+
+
+def validate(options: argparse.Namespace) -> Any:
+    """Check a job's specification without submitting it, and without a server."""
+    from modelyard.api.specs import read
+    from modelyard_specs import require_submittable
+
+    document = read(options.file, "job", flags.overrides(options))
+    require_submittable(document)
+    return {
+        "result": "Succeeded",
+        "kind": document.kind,
+        "warnings": [str(warning) for warning in document.warnings],
+        "ignored_keys": list(document.ignored),
+    }
+
+
+def show_services(client: Client, options: argparse.Namespace) -> Any:
+    """Where a job can be looked at."""
+    return _in_az_words(client, client.jobs.get(options.name))["services"]
 
 
 def steps(client: Client, options: argparse.Namespace) -> Any:

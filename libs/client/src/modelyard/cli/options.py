@@ -7,14 +7,15 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     from modelyard.client import Client
 
 Groups: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse gives it no other name
-Command = Callable[["Client", argparse.Namespace], Any]
-"""Does it, and answers what is to be printed; None prints nothing."""
+Command = Callable[..., Any]
+"""Does it, given a Client and the options (offline: the options alone), and answers what is to be printed; None prints nothing."""
 
 _IGNORED: Final = (
     ("-g", "--resource-group"),
@@ -23,8 +24,15 @@ _IGNORED: Final = (
     ("--registry-name",),
     ("--only-show-errors",),
     ("--skip-script-validation",),
+    ("--package-model",),
 )
-_WITHOUT_VALUE: Final = frozenset({"--only-show-errors", "--skip-script-validation"})
+_WITHOUT_VALUE: Final = frozenset({"--only-show-errors", "--skip-script-validation", "--package-model"})
+_REFUSED: Final = {
+    "--local": "endpoints of their own in Docker are no part of this; `modelyard up` is the whole platform on this machine: "
+    "leave --local out",
+    "--vscode-debug": "it needs --local, which is no part of this",
+}
+"""Flags of `az ml` that change what happens: passing them over would do something else than was asked for."""
 
 
 class CommandError(Exception):
@@ -43,13 +51,22 @@ class Group:
     verbs: Groups
 
     def verb(
-        self, name: str, run: Command, *, example: str, columns: Sequence[str] = (), aliases: Sequence[str] = ()
+        self,
+        name: str,
+        run: Command,
+        *,
+        example: str,
+        columns: Sequence[str] = (),
+        shared: bool = False,
+        draw: Callable[[Any], str] | None = None,
     ) -> argparse.ArgumentParser:
-        """A command; its help is the docstring of `run`. `columns` make it one that prints a list, as a table by default."""
-        says = inspect.getdoc(run) or ""
+        """A command; its help is the docstring of `run`. `columns` make it one that prints a list, as a table by default.
+
+        `shared`: it can look into a shared registry (`--registry-name`). `draw` gives a person's view of a document that is no list.
+        """
+        says = inspect.getdoc(getattr(run, "func", run)) or ""
         command = self.verbs.add_parser(
             name,
-            aliases=list(aliases),
             help=says.partition(":")[0] if ":" in says.partition(".")[0] else says.partition(".")[0],
             description=says,
             epilog=f"example:\n  modelyard {example}",
@@ -58,10 +75,16 @@ class Group:
         shown = command.add_argument_group("output")
         shown.add_argument("-o", "--output", choices=("json", "yaml", "table", "tsv"), help="how to print it")
         shown.add_argument("--query", metavar="JMESPATH", help="what of it to print, such as `[0].name`")
+        if shared:
+            command.add_argument("--registry-name", dest="registry", metavar="REGISTRY", help="in this shared registry")
         for flags in _IGNORED:
+            if shared and flags == ("--registry-name",):
+                continue
             action = "store_true" if flags[-1] in _WITHOUT_VALUE else "append"
             command.add_argument(*flags, dest="ignored_" + flags[-1].strip("-"), action=action, help=argparse.SUPPRESS)
-        command.set_defaults(command=run, run=_run, columns=tuple(columns), shown_as=f"{self.name} {name}")
+        for flag in _REFUSED:
+            command.add_argument(flag, action="store_true", help=argparse.SUPPRESS)
+        command.set_defaults(command=run, run=_run, columns=tuple(columns), draw=draw)
         return command
 
 
@@ -88,6 +111,32 @@ def from_file(command: argparse.ArgumentParser, *, required: bool = True) -> Non
 def named(command: argparse.ArgumentParser, what: str, *, required: bool = True) -> None:
     """`--name`."""
     command.add_argument("-n", "--name", required=required, help=f"the {what}'s name")
+
+
+def edited(command: argparse.ArgumentParser, what: str) -> None:
+    """`--set`, `--add`, `--remove`, in the order in which they are given, on what is there."""
+    for flag, says, form in (
+        ("--set", "change a value; may be repeated", "A.B=C"),
+        ("--add", "append to a list: its path, then values or KEY=VALUE", "A.B VALUE"),
+        ("--remove", "take a key away, or an item of a list by its index", "A.B"),
+    ):
+        command.add_argument(
+            flag,
+            dest="edits",
+            action=_Edit,
+            nargs="+",
+            default=[],
+            metavar=tuple(form.split()) if " " in form else form,
+            help=f"{says} ({what})" if flag == "--set" else says,
+        )
+
+
+class _Edit(argparse.Action):
+    """Keeps edits with their verbs, in order."""
+
+    def __call__(self, _: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, *_more: object) -> None:
+        verb = self.option_strings[0].removeprefix("--")
+        setattr(namespace, self.dest, [*getattr(namespace, self.dest), (verb, values)])
 
 
 def version(command: argparse.ArgumentParser, *, required: bool = False, label: bool = True) -> None:
@@ -163,18 +212,35 @@ def count(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from modelyard.cli.output import check, show
-    from modelyard.client import Client
-
     if options.query:
+        from modelyard.cli.output import check
+
         check(options.query)
+    if getattr(options, "edits", None):
+        from modelyard.cli.edits import check_edits
+
+        check_edits(options.edits)
+    for flag, refusal in _REFUSED.items():
+        if getattr(options, flag.strip("-").replace("-", "_")):
+            raise CommandError(f"{flag}: {refusal}")
     ignored = [name for name, value in vars(options).items() if name.startswith("ignored_") and value]
     if ignored:
-        flags = ", ".join(f"--{name.removeprefix('ignored_')}" for name in ignored)
-        print(f"note: {flags} means nothing here and was passed over", file=sys.stderr)
-    reason, because = getattr(options, "reason", None), getattr(options, "because", None)
-    with Client(reason=reason, because=because) as client:
-        document = options.command(client, options)
-        if document is not None:
-            show(document, options)
+        said = ", ".join(f"--{name.removeprefix('ignored_')}" for name in ignored)
+        print(f"note: {said} means nothing here and was passed over", file=sys.stderr)
+    if getattr(options, "offline", False):
+        return _print(options.command(options), options)
+    # httpx's own command line costs 0.1 s, and nobody here needs it
+    sys.modules.setdefault("httpx._main", ModuleType("httpx._main"))
+    from modelyard.client import Client
+
+    reason: str | None = getattr(options, "reason", None)
+    with Client(reason=reason, because=getattr(options, "because", None)) as client:
+        return _print(options.command(client, options), options)
+
+
+def _print(document: Any, options: argparse.Namespace) -> int:
+    if document is not None:
+        from modelyard.cli.output import show
+
+        show(document, options)
     return 0

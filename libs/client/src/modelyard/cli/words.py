@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+_OF_ASSETS: Final = {
+    "registered": "was registered",
+    "updated": "was described anew",
+    "archived": "was archived",
+    "deleted": "was deleted",
+    "shared": "was shared as {target}",
+    "integrity_failed": "is not what was signed, and was refused by {refused_by}: {detail}",
+}
+_KINDS: Final = ("model", "data", "environment", "component")
 _WORDS: Final = {
-    "model.registered": "model {name}:{version} was registered",
-    "model.updated": "model {name}:{version} was described anew",
-    "model.alias_moved": "{alias} of model {name} became version {version}",
-    "model.archived": "model {name}:{version} was archived",
-    "model.deleted": "model {name}:{version} was deleted",
+    **{f"{kind}.{verb}": f"{kind} {{name}}:{{version}} {says}" for kind in _KINDS for verb, says in _OF_ASSETS.items()},
+    **{f"{kind}.alias_moved": f"{{alias}} of {kind} {{name}} became version {{version}}" for kind in _KINDS},
+    "model.inspected": "model {name}:{version} was looked into",
+    "model.card_updated": "the card of model {name}:{version} was written",
     "model.converted": "model {name}:{version} was converted to ONNX, at most {max_abs_difference} away from the original on {rows} rows",
     "model.conversion_failed": "model {name}:{version} could not be converted: {detail}",
-    "data.registered": "data {name}:{version} was registered",
     "data.profiled": "data {name}:{version} was profiled: {rows} rows",
-    "environment.registered": "environment {name}:{version} was registered",
     "environment.built": "environment {name}:{version} was built",
     "environment.build_failed": "environment {name}:{version} could not be built: {detail}",
-    "component.registered": "component {name}:{version} was registered",
     "promotion.requested": "model {name}:{version} was put forward to take the place of version {champion}, if {criterion}",
     "promotion.approved": "model {name}:{version} may take the place of version {champion}: {criterion}",
     "promotion.rejected": "model {name}:{version} may not take the place of version {champion}: {detail}",
@@ -32,8 +37,12 @@ _WORDS: Final = {
     "step.failed": "step {step} of job {job} failed: {detail}",
     "step.reused": "step {step} of job {job} was done before and is used again",
     "schedule.fired": "{schedule} fired and submitted job {job}",
+    "trigger.updated": "trigger {trigger} was put in place",
+    "trigger.deleted": "trigger {trigger} was deleted",
     "schedule.missed": "{schedule} did not submit a job: {detail}",
     "endpoint.created": "endpoint {endpoint} was created",
+    "endpoint.updated": "endpoint {endpoint} was changed",
+    "endpoint.key_regenerated": "the {key} key of endpoint {endpoint} was replaced",
     "endpoint.deleted": "endpoint {endpoint} was deleted",
     "deployment.requested": "deployment {deployment} of {endpoint} was asked for",
     "deployment.ready": "deployment {deployment} of {endpoint} was ready after {seconds} s",
@@ -41,7 +50,15 @@ _WORDS: Final = {
     "deployment.degraded": "deployment {deployment} of {endpoint} is degraded: {detail}",
     "deployment.deleted": "deployment {deployment} of {endpoint} was deleted",
     "monitor.evaluated": "monitor {monitor} looked at {rows} rows of {endpoint}/{deployment}",
+    "monitor.updated": "monitor {monitor} was put in place on {endpoint}/{deployment}",
+    "monitor.deleted": "monitor {monitor} was deleted",
     "drift.resolved": "drift on {endpoint}/{deployment} is over",
+    "subscription.updated": "subscription {subscription} was put in place",
+    "subscription.deleted": "subscription {subscription} was deleted",
+    "token.created": "token {token} was made, with the role {role}",
+    "token.revoked": "token {token} was revoked",
+    "workspace.created": "workspace {name} was made",
+    "registry.created": "shared registry {name} was made",
     "alert.fired": "{subscription} is told of {event_type}",
     "alert.delivered": "{subscription} was told of {event_type}",
     "alert.dead_lettered": "{subscription} could not be told of {event_type}: {detail}",
@@ -63,10 +80,14 @@ def in_words(type_: str, subject: str, data: Mapping[str, Any]) -> str:
     match type_:
         case "model.registered" if known.get("job"):
             text += f", made by job {known['job']}"
-        case "model.alias_moved" if known.get("previous"):
+        case "model.inspected" if known.get("flavours"):
+            text += f": {', '.join(known['flavours'])}"
+        case "model.alias_moved" | "data.alias_moved" | "environment.alias_moved" | "component.alias_moved" if (
+            known.get("previous")
+        ):
             text += f" (it was {known['previous']})"
-        case "model.archived" if data.get("archived") is False:
-            text = f"model {known['name']}:{known['version']} was brought back"
+        case _ if type_.endswith(".archived") and data.get("archived") is False:
+            text = text.replace("was archived", "was brought back")
         case "job.submitted" if known.get("trigger"):
             text += f" by trigger {known['trigger']}"
         case "deployment.requested" if known.get("model"):

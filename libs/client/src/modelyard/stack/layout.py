@@ -127,6 +127,24 @@ class Layout:
     def secret_file(self, name: str) -> Path:
         return self.home / "secrets" / name
 
+    def signing_key(self) -> Path:
+        """The key that the registry signs versions' manifests with: made once, a PEM file of mode 0600."""
+        from modelyard_platform.manifests import new_private_key
+
+        path = self.secret_file("signing-key.pem")
+        if not path.exists():
+            write_atomically(path, new_private_key().decode())
+        return path
+
+    def signing_public_key(self) -> Path:
+        """Its public half, for whoever loads what was signed."""
+        from modelyard_platform.manifests import Signer
+
+        path = self.home / "signing-key.pub"
+        if not path.exists():
+            write_atomically(path, Signer.read(self.signing_key()).public_key, mode=0o644)
+        return path
+
     def owner_token(self) -> str:
         return _secret_file(self.token_file)
 

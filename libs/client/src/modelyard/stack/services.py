@@ -44,6 +44,8 @@ def service(layout: Layout, name: str) -> Part:
     if name in _WITH_STORE:
         settings |= _store(layout)
     if name == "registry":
+        settings["S3_PUBLIC_URL"] = parts.s3_url(layout)
+        settings["SIGNING_KEY"] = layout.signing_key()
         settings["OWNER_TOKEN_SHA256"] = hashlib.sha256(layout.owner_token().encode()).hexdigest()
     if name == "runner":
         settings["DATA_DIR"] = layout.folder("node")
@@ -86,6 +88,7 @@ def _store(layout: Layout) -> dict[str, object]:
         "S3_ACCESS_KEY": "modelyard",
         "S3_SECRET_KEY": layout.secret("s3"),
         "S3_BUCKET": parts.S3_BUCKET,
+        "SIGNING_PUBLIC_KEY": layout.signing_public_key(),
     }
 
 

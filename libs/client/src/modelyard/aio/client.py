@@ -1,0 +1,129 @@
+# Generated from modelyard.client by libs.client.generate_async: do not edit.
+"""The SDK for asyncio: `Client`'s operations, to be awaited.
+
+from modelyard import AsyncClient
+
+async with AsyncClient() as client:
+    job = await client.jobs.create("pipeline.yml")
+    async for chunk in client.jobs.stream(job["name"]):
+        print(chunk.text, end="")
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from modelyard.aio.assets import Assets
+from modelyard.aio.datasets import Datasets
+from modelyard.aio.endpoints import Deployments, Endpoints
+from modelyard.aio.explanations import Explanations
+from modelyard.aio.history import DeadLetters, Events, Promotions, Tokens
+from modelyard.aio.http import Http
+from modelyard.aio.jobs import Jobs
+from modelyard.aio.models import Models
+from modelyard.aio.named import Monitors, Named, Subscriptions
+from modelyard.aio.specs import Specs
+from modelyard.aio.workspaces import Registries, Registry, Workspaces
+from modelyard.api.http import RETRY_S, Documents, Json, quoted
+from modelyard.client import CAUSATION_HEADER, REASON_HEADER, _where
+
+
+class AsyncClient:
+    """Talks to the Modelyard at `url` as the holder of `token`, in one event loop.
+
+    What is not given comes from `MODELYARD_URL` and `MODELYARD_TOKEN`, else from the stack that runs on this machine
+    (`MODELYARD_HOME`). `reason` and `because` (an event's id) are kept with every change this client makes.
+    While Modelyard is away or restarting, requests are repeated for `retry_s` seconds, each with effect at most once.
+
+    Raises:
+        NotConfiguredError: neither arguments nor environment say where Modelyard is, and none runs here.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        reason: str | None = None,
+        because: str | None = None,
+        retry_s: float = RETRY_S,
+    ) -> None:
+        found_url, found_token = _where(url, token)
+        headers = {}
+        if reason:
+            headers[REASON_HEADER] = " ".join(reason.split())
+        if because:
+            headers[CAUSATION_HEADER] = because.strip()
+        self._http = Http(found_url, found_token, headers=headers, retry_s=retry_s)
+        self.specs = Specs(self._http)
+        self.models = Models(self._http, self.specs, "models")
+        self.data = Datasets(self._http, self.specs, "data")
+        self.environments = Assets(self._http, self.specs, "environments")
+        self.components = Assets(self._http, self.specs, "components")
+        self.jobs = Jobs(self._http, self.specs)
+        self.explanations = Explanations(self._http, self.models, self.jobs)
+        self.endpoints = Endpoints(self._http, self.specs)
+        self.deployments = Deployments(self._http, self.specs)
+        self.triggers = Named(self._http, self.specs, "triggers", "trigger")
+        self.monitors = Monitors(self._http, self.specs, "monitors", "schedule")
+        self.subscriptions = Subscriptions(self._http, self.specs, "subscriptions", "subscription")
+        self.events = Events(self._http)
+        self.promotions = Promotions(self._http)
+        self.dead_letters = DeadLetters(self._http)
+        self.tokens = Tokens(self._http)
+        self.workspaces = Workspaces(self._http)
+        self.registries = Registries(self._http)
+
+    @property
+    def url(self) -> str:
+        """Where Modelyard is; its page is there too."""
+        return self._http.url
+
+    async def signing_key(self) -> Json:
+        """The key that versions are signed with: `public_key` (PEM) and its `fingerprint`."""
+        answer: Json = await self._http.get("signing-key")
+        return answer
+
+    async def whoami(self) -> Json:
+        """Whose token this is: `actor`, `role`, `workspace`."""
+        answer: Json = await self._http.get("whoami")
+        return answer
+
+    def registry(self, name: str) -> Registry:
+        """A shared registry: its `models`, `data`, `environments`, `components`."""
+        return Registry(self._http, self.specs, name)
+
+    async def why(self, entity: str, name: str) -> Json:
+        """What made an `endpoint`, a `model` (`name:version`) or a `job` what it is: `chain`, oldest first, each fact with the ids of
+        those it rests on (`because`)."""
+        answer: Json = await self._http.get(f"why/{quoted(entity, name)}")
+        return answer
+
+    async def lineage(
+        self, node: str, *, direction: Literal["up", "down", "both"] = "up", depth: int = 20, at: str | None = None
+    ) -> Json:
+        """The part of the lineage graph around a thing (`model/NAME:VERSION`, `endpoint/NAME`, `job/NAME`, …): `nodes` and `edges`.
+
+        `up` is what it rests on, `down` what rests on it, `depth` edges far, as it was `at` a time (ISO 8601).
+        """
+        params = {"node": node, "direction": direction, "depth": depth} | ({"at": at} if at else {})
+        answer: Json = await self._http.get("lineage", params)
+        return answer
+
+    async def audit(
+        self, *, subject: str | None = None, actor: str | None = None, type: str | None = None,  # noqa: A002 - as events have it
+        after: str | None = None, before: str | None = None, limit: int | None = 100,
+    ) -> Documents:  # fmt: skip
+        """Every change, newest first: `actor`, `reason`, `type`, `subject`, `before`, `after`. A `subject` is the beginning of one."""
+        params = {"subject": subject, "actor": actor, "type": type, "after": after, "before": before}
+        return [item async for item in self._http.pages("audit", params, limit=limit)]
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
