@@ -13,15 +13,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from tests.benchmarks import demo, events, machine, rows, scoring, up
+from tests.benchmarks import demo, events, lineage, machine, profile, registering, rows, scoring, searching, up, uploads
 from tests.benchmarks.bench import Bench, tell
 from tests.benchmarks.rows import Row
 
 # Those that want the machine for themselves come first: the last ones share a running stack.
 BENCHMARKS: Final[tuple[tuple[tuple[str, ...], Callable[[Bench], Sequence[Row]]], ...]] = (
     (up.NAMES, up.rows),
+    (profile.NAMES, profile.rows),
     (demo.NAMES, demo.rows),
     (events.NAMES, events.rows),
+    (registering.NAMES, registering.rows),
+    (searching.NAMES, searching.rows),
+    (lineage.NAMES, lineage.rows),
+    (uploads.NAMES, uploads.rows),
     (scoring.NAMES, scoring.rows),
 )
 ROOT: Final = Path(__file__).parents[2]

@@ -2,8 +2,8 @@
 
 It needs nothing that the workspace has not, and runs as a process of its own (`measure`). One core of it makes some 100,000 requests/s:
 requests are bytes made once, and of an answer only the status and the length are read. What is sent is also answered: when time is up
-nothing more is sent, and what is under way is waited for. An answer other than 200 ends the measurement: refusals are quick, and would
-pass for speed.
+nothing more is sent, and what is under way is waited for. An answer other than 200 or 201 ends the measurement: refusals are quick,
+and would pass for speed.
 
 A closed loop sends less while the server is slow, so its latencies are those of these many clients, not those of a given rate.
 """
@@ -18,6 +18,7 @@ import sys
 import time
 from array import array
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Final, cast
@@ -30,7 +31,7 @@ _MOST_PER_SECOND: Final = 250_000
 """More than this machine's generator can make; it sizes the array of latencies."""
 _GRACE_S: Final = 10.0
 _ROOT: Final = Path(__file__).parents[2]
-_OK: Final = b"http/1.1 200 "
+_OK: Final = (b"http/1.1 200 ", b"http/1.1 201 ")
 _LENGTH: Final = b"content-length:"
 _SHOWN: Final = 500
 
@@ -41,7 +42,10 @@ class LoadError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What is sent where. `request` is the whole request; the answers to `warm_up_s` seconds of it are not counted."""
+    """What is sent where. `request` is the whole request; the answers to `warm_up_s` seconds of it are not counted.
+
+    Where it holds the text `numbered`, each connection sends its own number, with as many digits.
+    """
 
     host: str
     port: int
@@ -49,6 +53,7 @@ class Load:
     connections: int
     seconds: float
     warm_up_s: float = 0.0
+    numbered: str = "{connection}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +109,9 @@ async def run(load: Load) -> Measured:
     clients: list[_Client] = []
     try:
         async with asyncio.timeout(load.warm_up_s + load.seconds + _GRACE_S):
-            for _ in range(load.connections):
-                _, client = await loop.create_connection(lambda: _Client(load.request, tally), load.host, load.port)
+            for number in range(load.connections):
+                sent = load.request.replace(load.numbered.encode(), b"%0*d" % (len(load.numbered), number))
+                _, client = await loop.create_connection(partial(_Client, sent, tally), load.host, load.port)
                 clients.append(client)
             cpu_before = time.process_time()
             tally.start(len(clients))

@@ -48,7 +48,7 @@ def environment(name: str) -> Path:
 
 
 @contextmanager
-def serving(name: str, *arguments: str) -> Iterator[int]:
+def serving(name: str, *arguments: str, start_s: float = _START_S) -> Iterator[int]:
     """Run `peers/<name>_server.py` in its environment; gives the port it listens on. It ends on leaving, and with this process.
 
     Raises:
@@ -56,14 +56,14 @@ def serving(name: str, *arguments: str) -> Iterator[int]:
     """
     command = [str(environment(name)), "-I", str(_PEERS / f"{name}_server.py"), *arguments]
     child = subprocess.Popen(process.launched(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-    timer = threading.Timer(_START_S, child.kill)
+    timer = threading.Timer(start_s, child.kill)
     timer.start()
     try:
         assert child.stdout is not None
         line = child.stdout.readline().strip()
         timer.cancel()
         if not line.isdecimal():
-            raise PeerError(f"{name} did not say its port within {_START_S:g} s")
+            raise PeerError(f"{name} did not say its port within {start_s:g} s")
         yield int(line)
     finally:
         timer.cancel()

@@ -32,6 +32,11 @@ def at_most(limit: float, name: str, value: float, unit: str) -> Row:
     return Row(name=name, value=value, unit=unit, goal=f"<= {limit:g} {unit}", ok=value <= limit)
 
 
+def at_least(limit: float, name: str, value: float, unit: str) -> Row:
+    """A figure that must not be smaller than `limit`."""
+    return Row(name=name, value=value, unit=unit, goal=f">= {limit:g} {unit}", ok=value >= limit)
+
+
 def times_the_peer(times: float, name: str, value: float, unit: str, *, peer: str, peer_value: float) -> Row:
     """A rate that must be at least `times` the peer's."""
     ratio = value / peer_value

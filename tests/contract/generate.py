@@ -1,4 +1,6 @@
-"""Writes `contracts/` from the code: event schemas and samples, AsyncAPI, OpenAPI. `--check` fails when what is stored differs.
+"""Writes `contracts/` from the code: event schemas and samples, JSON Schemas of the specifications, AsyncAPI, OpenAPI.
+
+`--check` fails when what is stored differs.
 
 Samples are the exception: one that is stored is never changed, since a stored event must parse for ever. Only missing ones are written.
 """
@@ -20,6 +22,7 @@ import yaml
 from pydantic import AwareDatetime, BaseModel
 
 from modelyard_contracts import OWNERS, Event, EventData, full_type
+from modelyard_specs.json_schema import published
 
 ROOT: Final = Path(__file__).parents[2] / "contracts"
 SERVICES: Final = ("gateway", "registry", "builder", "scheduler", "serving", "drift_monitor", "notifier")
@@ -53,6 +56,8 @@ def generated() -> Iterator[tuple[str, str]]:
             folder = f"events/{event.TYPE}/v1"
             yield f"{folder}/schema.json", _json(Event[event].model_json_schema())  # type: ignore[valid-type]
             yield f"{folder}/samples/full.json", _json(sample(owner, event))
+    for name, schema in published().items():
+        yield f"specs/{name}", _json(schema)
     yield "asyncapi.yaml", _yaml(asyncapi())
     for service in SERVICES:
         yield f"openapi/{service.replace('_', '-')}.yaml", _yaml(openapi(service))
