@@ -35,6 +35,7 @@ check: $(VENV)/.synced
 	$(RUN)/lint-imports
 	$(RUN)/mypy
 	$(RUN)/python -m tests.contract.generate --check
+	$(RUN)/python -m libs.client.generate_async --check
 
 ## make bench      measures what is promised, peers in the same run (ONLY=name[,name])
 bench: $(VENV)/.synced
@@ -45,9 +46,10 @@ fmt: $(VENV)/.synced
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
 
-## make contracts  writes contracts/ anew from the code
+## make contracts  writes contracts/ and the asynchronous client anew from the code
 contracts: $(VENV)/.synced
 	$(RUN)/python -m tests.contract.generate
+	$(RUN)/python -m libs.client.generate_async
 
 ## make lock       resolves the dependencies anew into requirements.lock
 lock: | $(UV)
