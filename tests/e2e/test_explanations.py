@@ -21,7 +21,9 @@ INSTALL_S = 240
 def test_a_sum_is_explained_exactly(client: Client, tmp_path: Path) -> None:
     numbers = np.random.default_rng(1).normal(size=(120, 2)).astype("float32")
     pd.DataFrame(numbers, columns=["a", "b"]).to_parquet(tmp_path / "rows.parquet")
-    client.models.create({"name": "explained-sum", "version": "1", "path": str(sum_model(tmp_path / "model", plus=2.0))})
+    client.models.create(
+        {"name": "explained-sum", "version": "1", "path": str(sum_model(tmp_path / "model", plus=2.0))}
+    )
 
     job = client.explanations.create("explained-sum", data=str(tmp_path / "rows.parquet"), rows=40)
     ended = client.jobs.wait(job["name"], timeout_s=INSTALL_S)

@@ -7,7 +7,10 @@ import io
 import json
 import pickle
 import shutil
+import subprocess
+import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -317,3 +320,62 @@ def test_other_files_are_no_models(look: Look) -> None:
     found = look(notes__txt=b"a tree\n", data__json=b'{"learned": 1}', empty__onnx=b"", model__bin=b"\x00" * 100)
     assert found.flavours == ()
     assert [warned.file for warned in found.warnings] == ["empty.onnx"]
+
+
+def _infinite_pipeline() -> bytes:
+    """A pipeline whose first step is itself."""
+    inner = b"}(\x8c\x05steps](\x8c\x01ah\x00\x86eub"
+    return b"\x80\x04\x8c\x10sklearn.pipeline\x8c\x08Pipeline\x93)\x81q\x00" + inner + b"."
+
+
+def _list_in_itself() -> bytes:
+    """A list of many values, the last of which is the list."""
+    large = b"]q\x00(" + b"N" * 500_000 + b"h\x00e"
+    return b"\x80\x04\x8c\x01a\x8c\x01B\x93)\x81}(\x8c\x01x" + large + b"ub."
+
+
+def _many_texts() -> bytes:
+    text = b"X" + (60_000).to_bytes(4, "little") + b"a" * 60_000
+    return zlib.compress(b"\x80\x02" + text * 20_000, 9)
+
+
+def _of_archive(member: str, content: bytes) -> bytes:
+    into = io.BytesIO()
+    with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model/data.pkl", pickle.dumps(1))
+        archive.writestr(f"model/{member}", content)
+    return into.getvalue()
+
+
+def _laughing() -> bytes:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    return "\n".join([*lines, "mlflow_version: *a11", "flavors: {sklearn: {pickled_model: x}}"]).encode()
+
+
+_LOOKED_INTO_APART = """
+import resource, sys
+from pathlib import Path
+from modelyard_flavours import Folder, inspect
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+inspect(Folder(Path(sys.argv[1])))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model.pkl", _infinite_pipeline()),
+        ("model.pkl", _list_in_itself()),
+        ("model.pkl", _many_texts()),
+        ("model.pt", _of_archive("code/__torch__.py", b"def forward(self: " + b"a" * (1 << 20))),
+        ("model.pt", _of_archive("code/__torch__.py", b"def forward(self: a, b: " + b" " * 5_000 + b"!) -> x:")),
+        ("MLmodel", _laughing()),
+    ],
+    ids=["circle", "list", "texts", "forward", "parameters", "yaml"],
+)
+def test_nothing_keeps_an_inspection_busy_or_fills_its_memory(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    command = [sys.executable, "-c", _LOOKED_INTO_APART, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 0, done.stderr[-1000:]

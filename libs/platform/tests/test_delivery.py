@@ -72,7 +72,7 @@ async def bench(database: str, nats_url: str) -> AsyncIterator[Bench]:
         pool = await create_pool(database, service="bench")
         stack.push_async_callback(pool.close)
         await pool.execute("create table effects (position bigint generated always as identity, version text)")
-        broker = NatsBroker(nats_url, logger=None)
+        broker = NatsBroker(nats_url, logger=None, apply_types=False)
         stack.push_async_callback(broker.stop)
         yield Bench(database, pool, broker)
 

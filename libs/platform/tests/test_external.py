@@ -2,7 +2,10 @@
 
 import ipaddress
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -249,3 +252,81 @@ def test_settings_come_as_lists_in_text(monkeypatch: pytest.MonkeyPatch) -> None
     settings = NodeSettings()
     assert settings.external_hosts == ("data.lan", "127.0.0.1:8080")
     assert settings.external_folders == (Path("/srv/data"), Path("/mnt"))
+
+
+@contextmanager
+def dripping(head: bytes, rest: bytes) -> Iterator[int]:
+    """A server that sends `head` at once and `rest` byte by byte, each soon enough for a reader that only waits for the next one."""
+    ended = threading.Event()
+
+    def serve() -> None:
+        while not ended.is_set():
+            with suppress(OSError), listening.accept()[0] as client:
+                client.recv(4096)
+                client.sendall(head)
+                for byte in rest:
+                    if ended.wait(0.1):
+                        return
+                    client.sendall(bytes([byte]))
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.2)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            ended.set()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("head", "rest"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x" * 100 + b"\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", b"x" * 100),
+        (b"HTTP/1.0 200 OK\r\n\r\n", b"x" * 100),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n", b"x" * 100 + b"\r\n0\r\n\r\n"),
+    ],
+    ids=["head", "body", "until it closes", "chunk"],
+)
+def test_who_sends_byte_by_byte_is_not_waited_for(head: bytes, rest: bytes) -> None:
+    store = reader(external_check_s=1.0)
+    with dripping(head, rest) as port:
+        began = time.monotonic()
+        with pytest.raises(UnavailableError):
+            store.look(f"http://127.0.0.1:{port}/a")
+        assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("url", ["http://[", "https://[x/a", "s3://[/key", "file://[x/a", "wasbs://[x"])
+def test_what_is_no_address_is_said(url: str) -> None:
+    with pytest.raises(InvalidError):
+        reader().look(url)
+
+
+def test_no_more_is_downloaded_than_was_recorded(web: WebServer, tmp_path: Path) -> None:
+    web.pages["/a"] = Page(b"x" * 10)
+    found = reader().look(web.url("/a"))
+    web.pages["/a"] = Page(b"x" * (64 << 20))
+    with pytest.raises(ExternalChangedError) as changed:
+        reader().download(found, tmp_path / "in")
+    assert changed.value.members["now"]["size"] < 8 << 20
+
+
+def test_links_to_folders_are_not_followed_out(tmp_path: Path) -> None:
+    shared, private = tmp_path / "shared", tmp_path / "private"
+    for folder in (shared / "table" / "sub", private):
+        folder.mkdir(parents=True)
+        (folder / "a.csv").write_text("x\n1\n")
+    store = reader(external_folders=(shared,))
+    found = store.look(f"file://{shared}/table")
+    for target in (private, shared / "table"):
+        (shared / "table" / "more").symlink_to(target)
+        with pytest.raises(InvalidError, match="link"):
+            store.download(found, tmp_path / "in")
+        (shared / "table" / "more").unlink()
+    (shared / "table" / "more").symlink_to(shared / "table" / "sub")
+    within = store.look(f"file://{shared}/table")
+    store.download(within, tmp_path / "in")
+    assert (tmp_path / "in" / "more" / "a.csv").read_text() == "x\n1\n"

@@ -12,9 +12,11 @@ from modelyard_contracts.registry import DataRegistered, ModelRegistered
 from modelyard_platform import outbox
 from modelyard_platform.cause import Cause
 from modelyard_platform.database import Connection, create_pool, transaction
+from modelyard_platform.errors import InvalidError
 from modelyard_platform.relay import Relay
 from modelyard_platform.service import background
 from modelyard_platform.subscribers import Subscribers
+from modelyard_testing.conditions import eventually
 
 CAUSE = Cause(actor="user:tester", correlation_id="c1")
 
@@ -33,7 +35,7 @@ async def caught_up(broker: NatsBroker, durable: str) -> ConsumerInfo:
 
 async def test_every_event_once_but_for_the_excepted(database: str, nats_url: str) -> None:
     pool = await create_pool(database, service="watcher")
-    broker = NatsBroker(nats_url, logger=None)
+    broker = NatsBroker(nats_url, logger=None, apply_types=False)
     seen: list[tuple[str, str]] = []
     ids: list[UUID] = []
     subscribers = Subscribers("watcher")
@@ -76,3 +78,54 @@ async def test_every_event_once_but_for_the_excepted(database: str, nats_url: st
     finally:
         await broker.stop()
         await pool.close()
+
+
+async def kept_of(database: str, nats_url: str, names: list[str], *, bad: str = "") -> tuple[list[str], int, int]:
+    """What a handler that keeps every event but `bad` has kept, in how many transactions; and the number of dead letters."""
+    pool = await create_pool(database, service="watcher")
+    broker = NatsBroker(nats_url, logger=None, apply_types=False)
+    subscribers = Subscribers("keeper")
+
+    @subscribers.on_any()
+    async def on_event(tx: Connection, event: Event[ModelRegistered]) -> None:
+        await tx.execute("insert into kept values ($1, pg_current_xact_id()::text)", event.data.name)
+        if event.data.name == bad:
+            raise InvalidError("this one cannot be kept")
+
+    subscribers.attach(broker, pool)
+    try:
+        await pool.execute("create table kept (name text, transaction text)")
+        async with transaction(pool) as tx:
+            for name in names:
+                await outbox.add(tx, "registry", ModelRegistered(name=name, version="1"), CAUSE)
+        await broker.connect()
+        jetstream = broker.config.connection_state.stream
+        async with background(Relay(database, jetstream, service="watcher").run()):
+
+            async def all_published() -> bool:
+                return bool((await jetstream.stream_info("EVENTS")).state.messages >= len(names))
+
+            await eventually(all_published)
+            await broker.start()
+            await caught_up(broker, "keeper-all")
+        rows = await pool.fetch("select * from kept order by name")
+        dead = (await jetstream.stream_info("DEAD")).state.messages
+        return [row["name"] for row in rows], len({row["transaction"] for row in rows}), dead
+    finally:
+        await broker.stop()
+        await pool.close()
+
+
+async def test_events_that_come_together_share_a_transaction(database: str, nats_url: str) -> None:
+    names = [f"m{number:03}" for number in range(100)]
+    kept, transactions, dead = await kept_of(database, nats_url, names)
+    assert kept == names
+    assert transactions <= 10
+    assert dead == 0
+
+
+async def test_one_that_fails_takes_no_other_with_it(database: str, nats_url: str) -> None:
+    names = [f"m{number:03}" for number in range(100)]
+    kept, _, dead = await kept_of(database, nats_url, names, bad="m050")
+    assert kept == [name for name in names if name != "m050"]
+    assert dead == 1

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +16,7 @@ from gateway.domain.mlflow.addresses import (
     Outside,
     RunPath,
     VersionPath,
+    artifact_uri,
     experiment_location,
     parse_source,
 )
@@ -158,3 +163,35 @@ def test_where_an_experiment_keeps_its_artifacts() -> None:
     assert experiment_location("s3://bucket/x/") == "s3://bucket/x"
     with pytest.raises(InvalidError, match="cannot be reached"):
         experiment_location("./mlruns")
+
+
+def plain_like(pattern: str) -> re.Pattern[str]:
+    """What a pattern means, as it reads."""
+    return re.compile("".join({"%": ".*", "_": "."}.get(one) or re.escape(one) for one in pattern), re.DOTALL)
+
+
+@given(st.text("aB%_", max_size=9), st.text("aB\n", max_size=9))
+def test_like_means_what_it_says(pattern: str, text: str) -> None:
+    assert Condition("tag", "t", "like", pattern).holds(text) == bool(plain_like(pattern).fullmatch(text))
+    folded = plain_like(pattern.lower()).fullmatch(text.lower())
+    assert Condition("tag", "t", "ilike", pattern).holds(text) == bool(folded)
+
+
+def test_no_pattern_keeps_the_gateway_busy() -> None:
+    """Run apart: a regular expression that finds no end stops every thread of its process."""
+    code = (
+        "from gateway.domain.mlflow.filters import Condition\n"
+        "print(Condition('tag', 't', 'ilike', '%a' * 1000 + 'b').holds('a' * 8000))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("location", ["http://[", "s3://[x/y", "mlflow-artifacts://[", "runs:/[/http://["])
+def test_addresses_that_are_none_are_refused(location: str) -> None:
+    with pytest.raises(InvalidError):
+        experiment_location(location)
+    if not location.startswith("runs:"):
+        with pytest.raises(InvalidError):
+            parse_source(location)
+    artifact_uri(location)  # what was kept may be anything

@@ -35,6 +35,9 @@ def test_versions_are_registered_found_labelled_and_deleted(client: Client, writ
     client.models.archive("m")
     assert client.models.get("m")["version"] == "1"
     assert client.models.restore("m", "2")["archived"] is False
+    assert client.models.archive_all("m")["versions"] == ["1", "2"]
+    assert client.models.list("m") == []
+    assert client.models.restore_all("m")["versions"] == ["1", "2"]
     client.models.delete("m", "2")
     with pytest.raises(ModelyardError) as refused:
         client.models.get("m", "2")

@@ -295,12 +295,28 @@ class WorkspaceCreated(ScopeEvent):
         return f"workspaces/{self.name}"
 
 
+class WorkspaceDeleted(WorkspaceCreated):
+    """The workspace is gone with its tokens; `before` is what was known of it."""
+
+    TYPE: ClassVar[str] = "workspace.deleted"
+
+    before: dict[str, Any] = {}
+
+
 class SharedRegistryCreated(ScopeEvent):
     TYPE: ClassVar[str] = "registry.created"
 
     @property
     def subject(self) -> str:
         return f"registries/{self.name}"
+
+
+class SharedRegistryDeleted(SharedRegistryCreated):
+    """The shared registry is gone; `before` is what was known of it."""
+
+    TYPE: ClassVar[str] = "registry.deleted"
+
+    before: dict[str, Any] = {}
 
 
 class TokenCreated(TokenEvent):
@@ -335,7 +351,9 @@ EVENTS: tuple[type[EventData], ...] = (
     TokenCreated,
     TokenRevoked,
     WorkspaceCreated,
+    WorkspaceDeleted,
     SharedRegistryCreated,
+    SharedRegistryDeleted,
     DataUpdated,
     DataAliasMoved,
     DataArchived,

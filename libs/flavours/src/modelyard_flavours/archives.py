@@ -27,8 +27,13 @@ _STORAGES: Final = {
     "FloatStorage": "float32", "DoubleStorage": "float64", "HalfStorage": "float16", "BFloat16Storage": "bfloat16", "LongStorage": "int64",
     "IntStorage": "int32", "ShortStorage": "int16", "CharStorage": "int8", "ByteStorage": "uint8", "BoolStorage": "bool",
 }  # fmt: skip
-_FORWARD: Final = re.compile(r"def forward\(self: [\w.]+(?P<inputs>[^)]*)\)\s*->\s*(?P<output>[^:]+):")
-_PARAMETER: Final = re.compile(r"(\w+):\s*([\w.\[\], ]+?)\s*(?=,\s*\w+:|$)")
+# Possessive: whatever the text is, nothing of it is tried twice.
+_FORWARD: Final = re.compile(r"def forward\(self: [\w.]++(?P<inputs>[^)]*+)\)\s*+->\s*+(?P<output>[^:]++):")
+_BETWEEN: Final = re.compile(r",\s*+(?=\w++:)")
+_TYPE: Final = re.compile(r"[\w.\[\], ]++")
+_CODE_FILES: Final = 100
+_CODE_BYTES: Final = 64 << 10
+"""So much of each of so many files of code is looked at for a signature."""
 
 
 def read_zip(file: BinaryIO, path: str) -> tuple[list[Flavour], Signature | None, list[Warned]]:
@@ -179,10 +184,18 @@ def _tensors(root: Any) -> Iterator[Tensor]:
 def _forward(archive: zipfile.ZipFile, prefix: str) -> Signature | None:
     """The inputs of a TorchScript module's `forward`, whose shapes it does not say."""
     code = [name for name in archive.namelist() if name.startswith(f"{prefix}code/__torch__") and name.endswith(".py")]
-    for name in sorted(code, key=lambda name: (name.count("/"), name)):
+    for name in sorted(code, key=lambda name: (name.count("/"), name))[:_CODE_FILES]:
         with archive.open(name) as file:
-            match = _FORWARD.search(file.read(1 << 20).decode("utf-8", "replace"))
+            match = _FORWARD.search(file.read(_CODE_BYTES).decode("utf-8", "replace"))
         if match is not None:
-            inputs = [Tensor(found[1], found[2]) for found in _PARAMETER.finditer(match["inputs"].strip(" \n,"))]
-            return Signature(tuple(inputs), (Tensor("output", " ".join(match["output"].split())),))
+            return Signature(
+                tuple(_parameters(match["inputs"])), (Tensor("output", " ".join(match["output"].split())),)
+            )
     return None
+
+
+def _parameters(written: str) -> Iterator[Tensor]:
+    for parameter in _BETWEEN.split(written.strip(" \n,")):
+        name, _, kind = parameter.partition(":")
+        if name.isidentifier() and _TYPE.fullmatch(kind.strip()):
+            yield Tensor(name, kind.strip())

@@ -14,6 +14,8 @@ MAX_FILES: Final = 100
 """Files that are looked into, those nearest to the root first."""
 
 _HEAD: Final = 4096
+_DEEPEST: Final = 20
+"""Pipelines in pipelines: a damaged one may be its own first step."""
 _PICKLES: Final = frozenset(
     {".pkl", ".pickle", ".joblib", ".sav", ".p", ".dill", ".cloudpickle", ".gz", ".z", ".bz2", ".xz"}
 )
@@ -184,10 +186,12 @@ def _class_in_vain(content: pickles.Pickle) -> str | None:
 
 def _sklearn_version(root: Any) -> str | None:
     """The scikit-learn that wrote an estimator within another one's, such as the steps of a pipeline."""
-    waiting, seen = [root], 0
-    while waiting and seen < 10_000:
+    waiting, seen = [root], set[int]()
+    while waiting and len(seen) < 10_000:
         value = waiting.pop()
-        seen += 1
+        if id(value) in seen:  # a pickle may hold itself
+            continue
+        seen.add(id(value))
         if isinstance(value, pickles.Made):
             waiting.append(value.state)
         elif isinstance(value, dict):
@@ -201,7 +205,9 @@ def _sklearn_version(root: Any) -> str | None:
 
 def _columns(state: dict[Any, Any]) -> Signature | None:
     """What a fitted estimator was shown: columns by name, or a matrix of so many."""
-    while isinstance(steps := state.get("steps"), list) and steps and isinstance(steps[0], tuple):
+    for _ in range(_DEEPEST):
+        if not (isinstance(steps := state.get("steps"), list) and steps and isinstance(steps[0], tuple) and steps[0]):
+            break
         state = pickles.state_of(steps[0][-1])  # a pipeline takes what its first step takes
     names = pickles.text_list(state.get("feature_names_in_"))
     if names is not None:

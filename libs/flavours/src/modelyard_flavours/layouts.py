@@ -16,6 +16,7 @@ import yaml
 from modelyard_flavours.found import Dim, Files, Flavour, Signature, Tensor, UnreadableError
 
 _MAX_TEXT: Final = 16 << 20
+_MAX_VALUES: Final = 100_000
 _COLUMNS: Final = {
     "boolean": "bool", "integer": "int32", "long": "int64", "float": "float32", "double": "float64", "string": "string",
     "binary": "bytes", "datetime": "datetime64",
@@ -53,9 +54,12 @@ def text_of(files: Files, path: str) -> str:
 
 def read_mlmodel(files: Files, path: str) -> tuple[list[Flavour], Signature | None, dict[str, Any]]:
     """An `MLmodel` file: its flavours, signature, and where it comes from. Raises UnreadableError."""
+    text = text_of(files, path)
     try:
-        document = yaml.safe_load(text_of(files, path))
-    except (yaml.YAMLError, RecursionError) as error:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        document = None if node is None or not _values_of(node, {}) else loader.construct_document(node)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UnreadableError(f"no YAML: {error}") from error
     if not isinstance(document, dict):
         raise UnreadableError("no mapping")
@@ -82,6 +86,21 @@ def read_mlmodel(files: Files, path: str) -> tuple[list[Flavour], Signature | No
         "input_example": _text(example.get("artifact_path")) if isinstance(example, dict) else None,
     }
     return flavours, _mlflow_signature(document.get("signature")), {k: v for k, v in about.items() if v is not None}
+
+
+def _values_of(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values there are with every alias written out. Raises UnreadableError for too many, or when there is no end to them."""
+    if id(node) not in known:
+        known[id(node)] = _MAX_VALUES + 1  # until it is known: what holds itself has no end
+        inner: list[yaml.Node] = []
+        if isinstance(node, yaml.SequenceNode):
+            inner = node.value
+        elif isinstance(node, yaml.MappingNode):
+            inner = [one for pair in node.value for one in pair]
+        known[id(node)] = 1 + sum(_values_of(one, known) for one in inner)
+    if known[id(node)] > _MAX_VALUES:
+        raise UnreadableError(f"it has more than {_MAX_VALUES} values, aliases written out")
+    return known[id(node)]
 
 
 def _mlflow_signature(stated: Any) -> Signature | None:

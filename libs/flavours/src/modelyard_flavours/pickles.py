@@ -24,6 +24,8 @@ MAX_BYTES: Final = 4 << 30
 """What is read of one pickle after it was decompressed, at most."""
 _SHORT: Final = 1 << 16
 """Longer texts and bytes are passed over."""
+_MAX_KEPT: Final = 64 << 20
+"""Bytes of one file's texts and numbers that are held in memory, at most."""
 _MAX_PICKLES: Final = 16
 
 _DAMAGE: Final = (
@@ -138,6 +140,15 @@ class _Reader:
         self._file = file
         self._ahead = b""
         self.position = 0
+        self.steps = 0
+        """Opcodes carried out, of all pickles in the file."""
+        self.kept = 0
+
+    def keep(self, size: int) -> None:
+        """So many bytes more stay in memory."""
+        self.kept += size
+        if self.kept > _MAX_KEPT:
+            raise UnreadableError(f"more than {_MAX_KEPT} bytes of texts")
 
     def read(self, size: int) -> bytes:
         if size > _SHORT * 16:
@@ -235,7 +246,8 @@ class _Machine:
         self.memo: dict[int, Any] = {}
 
     def run(self) -> Any:
-        for _ in range(MAX_OPCODES):
+        while self._reader.steps < MAX_OPCODES:
+            self._reader.steps += 1
             opcode = _OPCODES.get(self._reader.read(1))
             if opcode is None:
                 raise UnreadableError(f"no opcode at {self._reader.position - 1}")
@@ -246,12 +258,18 @@ class _Machine:
 
     def _argument(self, opcode: Any) -> Any:
         if opcode.name not in _LONG:
-            return None if opcode.arg is None else opcode.arg.reader(self._reader)
+            if opcode.arg is None:
+                return None
+            before = self._reader.position
+            argument = opcode.arg.reader(self._reader)
+            self._reader.keep(self._reader.position - before)
+            return argument
         width, is_text = _LONG[opcode.name]
         length = int.from_bytes(self._reader.read(width), "little")
         if length > _SHORT:
             self._reader.skip(length)
             return _OPAQUE
+        self._reader.keep(length)
         data = self._reader.read(length)
         return data.decode("utf-8", "surrogateescape") if is_text else data
 

@@ -16,6 +16,13 @@ COMMAND_TIMEOUT_S = 30.0
 ACQUIRE_TIMEOUT_S = 10.0
 
 
+class _Connection(asyncpg.Connection):
+    """A connection of the pool. It is only used within transactions, whose settings and locks end with them: nothing is to be reset."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
 def _dumps(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), default=str)
 
@@ -32,6 +39,7 @@ async def create_pool(dsn: str, *, service: str, max_size: int = 8) -> Pool:
         min_size=1,
         max_size=max_size,
         init=_prepare,
+        connection_class=_Connection,
         command_timeout=COMMAND_TIMEOUT_S,
         server_settings={"application_name": service, "idle_in_transaction_session_timeout": "60000"},
     )

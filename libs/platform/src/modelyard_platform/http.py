@@ -35,6 +35,8 @@ from modelyard_platform.errors import (
 log = logging.getLogger(__name__)
 
 PROBLEM: Final = "application/problem+json"
+MAX_BODY_BYTES: Final = 8 << 20
+"""Of a request in JSON: twice what a specification may have. Files travel as blobs."""
 REQUESTS: Final = Counter(
     "modelyard_http_requests_total", "Requests answered", ("service", "method", "route", "status")
 )
@@ -109,9 +111,22 @@ def create_app(
     routers: list[APIRouter],
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Any]],
     ready: Ready,
+    max_body_bytes: int | None = MAX_BODY_BYTES,
 ) -> FastAPI:
-    """A service's FastAPI application. `ready` raises when something the service needs does not answer."""
-    app = FastAPI(title=f"Modelyard {service}", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    """A service's FastAPI application. `ready` raises when something the service needs does not answer.
+
+    A body of more than `max_body_bytes` is answered with 413, whatever its length says; a router or a route may have a bound of its own.
+    """
+    app = FastAPI(
+        title=f"Modelyard {service}",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        # `_Observed` makes the request's span and counts it: FastAPI's own would be a second one.
+        max_body_size=max_body_bytes,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+    )
     app.state.identity_key = identity_key
     for router in routers:
         app.include_router(router)

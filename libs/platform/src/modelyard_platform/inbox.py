@@ -6,15 +6,20 @@ disk has to confirm.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final
 from uuid import UUID
 
+from modelyard_contracts import Event
 from modelyard_platform.database import Connection
 
 _INSERT: Final = """
 insert into inbox (consumer, event_id) values ($1, $2) on conflict do nothing returning event_id
 """
+_INSERT_ALL: Final = """
+insert into inbox (consumer, event_id) select $1, * from unnest($2::uuid[]) on conflict do nothing returning event_id
+"""
+_KNOWN_OF: Final = "select event_id from inbox where consumer = $1 and event_id = any($2)"
 _KNOWN: Final = "select exists (select from inbox where consumer = $1 and event_id = $2)"
 _HAS_WRITTEN: Final = "select pg_current_xact_id_if_assigned() is not null"
 
@@ -38,3 +43,21 @@ async def once(tx: Connection, consumer: str, event_id: UUID, effect: Callable[[
     await effect()
     if await tx.fetchval(_HAS_WRITTEN) and not await first_time(tx, consumer, event_id):
         raise HandledMeanwhileError(consumer, event_id)
+
+
+async def once_each(
+    tx: Connection, consumer: str, events: Iterable[Event[Any]], effect: Callable[[Event[Any]], Awaitable[None]]
+) -> None:
+    """`once` for events that came together, in one transaction and in their order: all of them have their effect, or none.
+
+    Raises HandledMeanwhileError when somebody else handled one of them at the same time.
+    """
+    fresh = {event.id: event for event in events}
+    for row in await tx.fetch(_KNOWN_OF, consumer, list(fresh)):
+        del fresh[row["event_id"]]
+    for event in fresh.values():
+        await effect(event)
+    if fresh and await tx.fetchval(_HAS_WRITTEN):
+        kept = await tx.fetch(_INSERT_ALL, consumer, sorted(fresh))
+        if len(kept) < len(fresh):
+            raise HandledMeanwhileError(consumer, *fresh)

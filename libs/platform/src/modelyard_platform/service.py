@@ -68,6 +68,7 @@ async def running(
             reconnect_time_wait=1,
             reconnected_cb=on_reconnect,
             logger=None,
+            apply_types=False,  # a handler takes the message as it is: solving dependencies cost more than most handlers
             graceful_timeout=_SHUTDOWN_S,
         )
         if subscribers is not None:

@@ -39,9 +39,14 @@ _DELAYS_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _ACK_WAIT_S: Final = 60.0
 _WATCH_EVERY_S: Final = 2.0
 _INACTIVE_S: Final = 30 * 86400.0
+_BATCH: Final = 64
+"""So many events share a transaction at most: a failure makes all of them be handled again."""
+
+EVERYTHING: Final = "modelyard.>"
 
 D = TypeVar("D", bound=EventData)
 Handler: TypeAlias = Callable[[Connection, Event[D]], Awaitable[None]]
+Where: TypeAlias = Callable[[Event[Any]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +99,20 @@ class Subscribers:
 
     def __init__(self, service: str) -> None:
         self._service = service
-        self._handlers: list[tuple[str, str, Handler[Any]]] = []
+        self._handlers: list[tuple[str, str, Handler[Any], Where]] = []
 
-    def on(self, *event_classes: type[EventData]) -> Callable[[Handler[D]], Handler[D]]:
-        """Register `on_…` for events. The durable consumer is named after the service and the event."""
+    def on(
+        self, *event_classes: type[EventData], where: Callable[[Event[D]], bool] = lambda _: True
+    ) -> Callable[[Handler[D]], Handler[D]]:
+        """Register `on_…` for events, or those of them for which `where` holds: the others cost no transaction.
+
+        The durable consumer is named after the service and the event.
+        """
 
         def register(handler: Handler[D]) -> Handler[D]:
             for event_class in event_classes:
                 durable = f"{self._service}-{event_class.TYPE.replace('.', '-')}"
-                self._handlers.append((f"modelyard.*.{event_class.TYPE}", durable, handler))
+                self._handlers.append((f"modelyard.*.{event_class.TYPE}", durable, handler, where))
             return handler
 
         return register
@@ -110,28 +120,27 @@ class Subscribers:
     def on_any(self, *, except_: tuple[str, ...] = ()) -> Callable[[Handler[Any]], Handler[Any]]:
         """Register one handler for every event but those whose type fits a pattern of `except_`, such as `alert.*`.
 
-        There is one durable consumer, `<service>-all`. Events of one batch are handled beside one another: an event's own
-        `sequence`, not its arrival, says what came first.
+        There is one durable consumer, `<service>-all`. Events that came together share a transaction, so that a burst costs few
+        commits; where one of them fails, each is handled by itself. An event's own `sequence`, not its arrival, says what came first.
         """
 
-        def register(handler: Handler[Any]) -> Handler[Any]:
-            async def handle(tx: Connection, event: Event[Any]) -> None:
-                if not any(fnmatchcase(short_type(event.type), pattern) for pattern in except_):
-                    await handler(tx, event)
+        def wanted(event: Event[Any]) -> bool:
+            return not any(fnmatchcase(short_type(event.type), pattern) for pattern in except_)
 
-            self._handlers.append(("modelyard.>", f"{self._service}-all", handle))
+        def register(handler: Handler[Any]) -> Handler[Any]:
+            self._handlers.append((EVERYTHING, f"{self._service}-all", handler, wanted))
             return handler
 
         return register
 
     def attach(self, broker: NatsBroker, pool: Pool) -> None:
         """Declare one FastStream subscriber for each handler."""
-        for subject, durable, handler in self._handlers:
+        for subject, durable, handler, where in self._handlers:
             broker.subscriber(
                 subject=subject,
                 durable=durable,
                 stream=JStream(STREAM, declare=False),
-                pull_sub=PullSub(batch_size=16, timeout=5.0),
+                pull_sub=PullSub(batch_size=_BATCH if subject == EVERYTHING else 16, timeout=5.0),
                 ack_policy=AckPolicy.MANUAL,
                 config=ConsumerConfig(
                     ack_policy=ConsumerAck.EXPLICIT,
@@ -141,30 +150,95 @@ class Subscribers:
                     deliver_policy=DeliverPolicy.ALL,
                     inactive_threshold=_INACTIVE_S,
                 ),
+                decoder=_as_it_is,
                 title=f"{durable}",
-            )(self._consumer(durable, handler, broker, pool))
+            )(_consumer(durable, handler, where, broker, pool, together=subject == EVERYTHING))
 
-    def _consumer(self, durable: str, handler: Handler[Any], broker: NatsBroker, pool: Pool) -> Callable[..., Any]:
-        async def consume(message: NatsMessage) -> None:
-            raw = message.raw_message
-            outcome = await self._handle(durable, handler, pool, raw.data, raw.metadata.num_delivered)
-            await settle(raw, outcome, durable=durable, jetstream=broker.config.connection_state.stream)
 
-        return consume
+async def _as_it_is(message: NatsMessage) -> NatsMessage:
+    """What FastStream hands over: events are decoded once, by `_handle`."""
+    return message
 
-    async def _handle(self, durable: str, handler: Handler[Any], pool: Pool, data: bytes, deliveries: int) -> Outcome:
+
+def _consumer(
+    durable: str, handler: Handler[Any], where: Where, broker: NatsBroker, pool: Pool, *, together: bool
+) -> Callable[..., Any]:
+    burst = _Burst(durable, handler, pool)
+
+    async def consume(message: NatsMessage) -> None:
+        raw = message.raw_message
+        outcome: Outcome | None = None
         try:
-            event = decode(data)
-            with telemetry.span(f"on {event.type}", parent=event.traceparent):
-                async with transaction(pool) as tx:
-                    await inbox.once(tx, durable, event.id, lambda: handler(tx, event))
-        except inbox.HandledMeanwhileError:
-            return Ack()
-        except Exception as error:
-            outcome = outcome_of(error, deliveries)
-            level = logging.WARNING if isinstance(error, OSError | asyncpg.PostgresError) else logging.ERROR
-            log.log(level, "handler failed", extra={"consumer": durable, "outcome": repr(outcome)}, exc_info=error)
-            return outcome
+            event = decode(raw.data)
+        except (UnknownEventTypeError, ValidationError) as error:
+            outcome = outcome_of(error, raw.metadata.num_delivered)
+            log.error("not understood", extra={"consumer": durable, "outcome": repr(outcome)}, exc_info=error)  # noqa: TRY400
+        else:
+            if not where(event):
+                outcome = Ack()
+            elif together:
+                outcome = await burst.handled(event)
+            if outcome is None:
+                outcome = await _handle(durable, handler, pool, event, raw.metadata.num_delivered)
+        await settle(raw, outcome, durable=durable, jetstream=broker.config.connection_state.stream)
+
+    return consume
+
+
+async def _handle(durable: str, handler: Handler[Any], pool: Pool, event: Event[Any], deliveries: int) -> Outcome:
+    try:
+        with telemetry.span(f"on {event.type}", parent=event.traceparent):
+            async with transaction(pool) as tx:
+                await inbox.once(tx, durable, event.id, lambda: handler(tx, event))
+    except inbox.HandledMeanwhileError:
+        return Ack()
+    except Exception as error:
+        outcome = outcome_of(error, deliveries)
+        level = logging.WARNING if isinstance(error, OSError | asyncpg.PostgresError) else logging.ERROR
+        log.log(level, "handler failed", extra={"consumer": durable, "outcome": repr(outcome)}, exc_info=error)
+        return outcome
+    return Ack()
+
+
+class _Burst:
+    """Events that come while others are being handled wait for these, and then share one transaction."""
+
+    def __init__(self, durable: str, handler: Handler[Any], pool: Pool) -> None:
+        self._durable = durable
+        self._handler = handler
+        self._pool = pool
+        self._waiting: list[tuple[Event[Any], asyncio.Future[Ack | None]]] = []
+        self._leading = False
+
+    async def handled(self, event: Event[Any]) -> Ack | None:
+        """Ack once it is committed; None when that did not work: the event is then to be handled by itself."""
+        future: asyncio.Future[Ack | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((event, future))
+        if not self._leading:
+            self._leading = True
+            try:
+                await asyncio.sleep(0)  # those that came with it are about to join
+                while taken := self._waiting[:_BATCH]:
+                    outcome = await self._commit([one for one, _ in taken])
+                    del self._waiting[: len(taken)]
+                    for _, waiter in taken:
+                        if not waiter.done():
+                            waiter.set_result(outcome)
+            finally:
+                self._leading = False
+                while self._waiting:  # the service is ending: they are delivered again
+                    self._waiting.pop()[1].cancel()
+        return await future
+
+    async def _commit(self, events: list[Event[Any]]) -> Ack | None:
+        if len(events) == 1:
+            return None
+        try:
+            async with transaction(self._pool) as tx:
+                await inbox.once_each(tx, self._durable, events, lambda event: self._handler(tx, event))
+        except Exception as error:  # noqa: BLE001 - whichever it was is found, and told of, when each is handled by itself
+            log.debug("a burst of events failed", extra={"consumer": self._durable, "error": repr(error)})
+            return None
         return Ack()
 
 

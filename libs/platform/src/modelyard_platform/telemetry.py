@@ -51,9 +51,11 @@ def configure(service: str, *, level: str = "INFO", otlp_endpoint: str | None = 
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
     from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace import TracerProvider, sampling
 
-    provider = TracerProvider(resource=Resource.create({"service.name": service}))
+    # Without somebody to send them to, spans are only there for their ids.
+    sampler = sampling.DEFAULT_ON if otlp_endpoint else sampling.ALWAYS_OFF
+    provider = TracerProvider(sampler, Resource.create({"service.name": service}))
     if otlp_endpoint:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.trace.export import BatchSpanProcessor

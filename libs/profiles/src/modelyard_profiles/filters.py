@@ -35,7 +35,7 @@ def parse_filter(text: str) -> tuple[pc.Expression, frozenset[str]]:
     try:
         tree = ast.parse(text.strip(), mode="eval")
         return _condition(tree.body, columns), frozenset(columns)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+    except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         raise FilterError(f"{text[:100]!r} is no filter: {error}") from error
 
 

@@ -1,7 +1,8 @@
 """MLTable files: YAML beside the data that says which files make a table, and how (schema: `MLTable.json` of Azure ML's `mltable`)."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -25,6 +26,8 @@ from modelyard_profiles.transformations import Step, Transform
 
 FILE_NAME: Final = "MLTable"
 LONGEST_BYTES: Final = 1 << 20
+MOST_PATHS: Final = 1000
+_LONGEST_PATH: Final = 1024
 _KEYS: Final = frozenset({"$schema", "type", "paths", "transformations", "metadata", "traits"})
 _PATH_KINDS: Final = ("file", "folder", "pattern")
 _ENCODINGS: Final = {
@@ -68,10 +71,10 @@ class TablePath:
     path: str
     line: int
 
-    def among(self, available: Sequence[str]) -> list[str]:
-        """Those of the tree's files that it names."""
+    def among(self, available: Collection[str]) -> list[str]:
+        """Those of the tree's files that it names, in their order."""
         if self.kind == "file":
-            return [path for path in available if path == self.path]
+            return [self.path] if self.path in available else []
         if self.kind == "folder":
             return [path for path in available if self.path == "." or path.startswith(f"{self.path}/")]
         pattern = _pattern(self.path)
@@ -91,12 +94,12 @@ class MLTable:
 
         Raises MLTableError, with the line, for a path at which there is nothing.
         """
-        there = sorted(path for path in available if path != FILE_NAME)
+        there = dict.fromkeys(sorted(path for path in available if path != FILE_NAME))
         chosen: dict[str, None] = {}
         for entry in self.paths:
             found = entry.among(there)
             if not found:
-                few = ", ".join(there[:5]) or "no other files"
+                few = ", ".join([*there][:5]) or "no other files"
                 raise MLTableError(
                     f"there is nothing at {entry.kind} {entry.path!r}; beside it there are {few}", entry.line
                 )
@@ -157,7 +160,9 @@ def parse(text: bytes) -> MLTable:
         raise MLTableError("`type` must be mltable", lines["type"])
     entries = document.get("paths")
     if not isinstance(entries, list) or not entries:
-        raise MLTableError("`paths` must list at least one file, folder or pattern", lines.get("paths", 1))
+        raise MLTableError("`paths` must list at least one file, folder or pattern", lines["paths"])
+    if len(entries) > MOST_PATHS:
+        raise MLTableError(f"{len(entries)} `paths` are too many: at most {MOST_PATHS}; name a folder", lines["paths"])
     paths = tuple(_path(entry, lines[f"paths.{at}"]) for at, entry in enumerate(entries))
     return _with_steps(paths, document.get("transformations") or [], lines)
 
@@ -194,6 +199,8 @@ def _path(entry: Any, line: int) -> TablePath:
             f"{written!r} lies outside of the table's own folder; only files beside the MLTable are read", line
         )
     parts = PurePosixPath(written).parts
+    if len(written) > _LONGEST_PATH:
+        raise MLTableError(f"{written[:100]!r}… is longer than {_LONGEST_PATH} characters", line)
     if ".." in parts:
         raise MLTableError(f"{written!r} leads out of the table's own folder", line)
     return TablePath(kind, "/".join(parts) or ".", line)
@@ -285,9 +292,24 @@ def _error(reason: str, line: int) -> ProfileError:
 
 
 def _pattern(text: str) -> re.Pattern[str]:
-    pieces = re.split(r"(\*\*/|\*\*|\*|\?)", text)
-    meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(meaning.get(piece) or re.escape(piece) for piece in pieces))
+    """`**/` any folders or none, `**` anything, `*` and `?` all but a slash.
+
+    What follows a wildcard is taken where it first occurs, for good (`(?>…)`): a later place could not make more of the rest match. So
+    no text takes longer than its length squared. Only the last `**` and the `*` at the very end have to find the end of the path.
+    """
+    leads = {"**/": "(?:.*?/)??", "**": ".*?"}
+    blocks: list[tuple[str, list[str]]] = [("", [""])]
+    for piece in re.split(r"(\*\*/|\*\*|\*|\?)", text):
+        if piece in leads:
+            blocks.append((leads[piece], [""]))
+        elif piece == "*":
+            blocks[-1][1].append("")
+        else:
+            blocks[-1][1][-1] += "[^/]" if piece == "?" else re.escape(piece)
+    *before, (lead, (first, *others)) = blocks
+    begin = "".join(f"(?>{lead}{head}{''.join(f'(?>[^/]*?{one})' for one in rest)})" for lead, (head, *rest) in before)
+    inner = "".join(f"(?>[^/]*?{one})" for one in others[:-1])
+    return re.compile(f"{begin}{lead}{first}{inner}" + (f"[^/]*{others[-1]}" if others else ""), re.DOTALL)
 
 
 def _load(text: bytes) -> tuple[Any, dict[str, int]]:
@@ -304,9 +326,9 @@ def _load(text: bytes) -> tuple[Any, dict[str, int]]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise MLTableError(f"not YAML: {error.problem}", line) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise MLTableError(f"not YAML: {str(error).splitlines()[0]}") from error
-    lines: dict[str, int] = {}
+    lines = defaultdict[str, int](lambda: 1)  # what a merge (`<<`) brings has no line of its own
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             lines[key.value] = key.start_mark.line + 1

@@ -35,15 +35,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """Which columns: by name, or by a pattern of names (a regular expression, as in `mltable`)."""
+    """Which columns: by name, or by a pattern of names (a regular expression, as in `mltable`: RE2, which no pattern keeps busy)."""
 
     names: tuple[str, ...]
-    pattern: re.Pattern[str] | None = None
+    pattern: str | None = None
+    ignore_case: bool = False
     invert: bool = False
 
     def among(self, there: list[str]) -> list[str]:
         if self.pattern is not None:
-            return [name for name in there if (self.pattern.fullmatch(name) is not None) != self.invert]
+            found = _matches(there, self.pattern, ignore_case=self.ignore_case)
+            return [name for name, match in zip(there, found, strict=True) if match != self.invert]
         if absent := [name for name in self.names if name not in there]:
             raise ValueError(f"there is no column {absent[0]!r}; there are {', '.join(there[:20])}")
         return [name for name in there if name in self.names]
@@ -107,12 +109,18 @@ def _columns(written: Any, step: Step, refuse: Refuse) -> _Columns:
             return _Columns(tuple(written))
         case {"pattern": str(pattern), **rest} if rest.keys() <= {"ignore_case", "invert"}:
             try:
-                flags = re.IGNORECASE if rest.get("ignore_case") else re.NOFLAG
-                return _Columns((), re.compile(pattern, flags), bool(rest.get("invert")))
-            except re.error as error:
+                _matches([""], pattern, ignore_case=False)
+            except pa.ArrowInvalid as error:
                 raise refuse(f"{pattern!r} is no regular expression: {error}", step.line) from error
+            return _Columns((), pattern, bool(rest.get("ignore_case")), bool(rest.get("invert")))
         case _:
             raise refuse(f"{step.name} takes a column, a list of columns, or a `pattern`", step.line)
+
+
+def _matches(names: list[str], pattern: str, *, ignore_case: bool) -> list[bool]:
+    whole = rf"\A(?:{pattern})\z"
+    found = pc.match_substring_regex(pa.array(names, pa.string()), whole, ignore_case=ignore_case)
+    return [bool(match) for match in found.to_pylist()]
 
 
 _Cast = Callable[["pa.Array[Any]"], "pa.Array[Any]"]
@@ -134,6 +142,8 @@ def _conversion(entry: Any, step: Step, refuse: Refuse) -> tuple[_Columns, _Cast
             return columns, lambda values: _as_boolean(values, true, false, mismatch)
         case {"datetime": {"formats": str() | list() as formats}}:
             several = [formats] if isinstance(formats, str) else [str(one) for one in formats]
+            for one in several:
+                _check_format(one, step, refuse)
             return columns, lambda values: _as_time(values, several)
         case str(name) if name in _TYPES:
             arrow = _TYPES[name]
@@ -142,6 +152,16 @@ def _conversion(entry: Any, step: Step, refuse: Refuse) -> tuple[_Columns, _Cast
             raise refuse(
                 f"unknown column_type {other!r}; known are boolean, float, string, int and datetime", step.line
             )
+
+
+def _check_format(written: str, step: Step, refuse: Refuse) -> None:
+    try:
+        datetime.strptime("", written)  # noqa: DTZ007 - only the format is looked at
+    except re.error as error:  # such as the year twice
+        raise refuse(f"{written!r} is no format of times: {error}", step.line) from error
+    except ValueError as error:
+        if "does not match format" not in str(error):
+            raise refuse(f"{written!r} is no format of times: {error}", step.line) from error
 
 
 def _take(rows: Batches, count: int) -> Batches:

@@ -11,11 +11,15 @@ from modelyard_platform.subscribers import Subscribers
 subscribers = Subscribers("builder")
 
 
+def _has_files(event: Event[ModelRegistered]) -> bool:
+    return event.data.tree is not None
+
+
 @subscribers.on(EnvironmentRegistered)
 async def on_environment_registered(tx: Connection, event: Event[EnvironmentRegistered]) -> None:
     await environments.ask(tx, event)
 
 
-@subscribers.on(ModelRegistered)
+@subscribers.on(ModelRegistered, where=_has_files)
 async def on_model_registered(tx: Connection, event: Event[ModelRegistered]) -> None:
     await conversions.ask(tx, event)

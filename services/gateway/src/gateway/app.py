@@ -41,4 +41,12 @@ def build(settings: Settings) -> FastAPI:
             raise UnavailableError("NATS is not connected")
 
     routers = [pages.router, live.router, proxy.router, *mlflow.ROUTERS]
-    return create_app(service="gateway", identity_key=key, routers=routers, lifespan=lifespan, ready=ready)
+    # What passes through is bounded by the service that answers it, what is answered here by its router.
+    return create_app(
+        service="gateway",
+        identity_key=key,
+        routers=routers,
+        lifespan=lifespan,
+        ready=ready,
+        max_body_bytes=None,
+    )

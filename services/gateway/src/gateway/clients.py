@@ -34,7 +34,14 @@ _PASS_IN: Final = (
 _CAUSE: Final = frozenset(
     name.lower().encode() for name in ("traceparent", CORRELATION_HEADER, CAUSATION_HEADER, REASON_HEADER)
 )
-_PASS_OUT: Final = ("content-type", "content-length", "cache-control", "retry-after", "content-disposition")
+_PASS_OUT: Final = (
+    "content-type",
+    "content-length",
+    "content-range",
+    "cache-control",
+    "retry-after",
+    "content-disposition",
+)
 _UPLOADS: Final = 16
 _MAX_CACHED: Final = 1024
 _TIMEOUT: Final = httpx.Timeout(300.0, connect=3.0)
@@ -112,6 +119,8 @@ class Upstreams:
         answer = await self.send(owner, who, method, path, query=encoded, headers=passed, body=content)
         try:
             await answer.aread()
+        except httpx.TransportError as error:
+            raise UnavailableError(f"{owner} broke off its answer; try again") from error
         finally:
             await answer.aclose()
         if answer.is_success:

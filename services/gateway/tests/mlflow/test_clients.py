@@ -6,11 +6,15 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from services.gateway.tests.mlflow.conftest import Stack
 from services.scheduler.tests.support import Runner, command
 
 from modelyard_contracts.work import StepOrder
 from modelyard_testing.conditions import eventually
+
+pytestmark = pytest.mark.timeout(600)
+"""The clients' environments are made once, from the package index, by whichever test comes first."""
 
 
 def test_models_are_logged_registered_and_loaded(script: Callable[..., str]) -> None:

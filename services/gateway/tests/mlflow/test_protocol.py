@@ -36,6 +36,7 @@ def test_errors_have_mlflows_form(stack: Stack) -> None:
         ("POST", "/api/2.0/mlflow/registered-models/create", {"name": "a b"}, 400, "INVALID_PARAMETER_VALUE", "name"),
         ("POST", "/api/2.0/mlflow/gateway/secrets/create", {}, 404, "ENDPOINT_NOT_FOUND", "gateway/secrets/create"),
         ("GET", "/api/3.0/mlflow/traces/search", None, 404, "ENDPOINT_NOT_FOUND", "traces/search"),
+        ("GET", "/api/2.0/mlflow/registered-models/search?page_token=MQ==", None, 400, "INVALID_PARAMETER_VALUE", "page token"),
         ("POST", "/api/2.0/mlflow-artifacts/mpu/create/x", {}, 501, "NOT_IMPLEMENTED", "not supported"),
         ("GET", "/api/2.0/mlflow-artifacts/artifacts/0/x/artifacts/y", None, 404, "RESOURCE_DOES_NOT_EXIST", "y"),
         ("PUT", "/api/2.0/mlflow-artifacts/artifacts/a/%2e%2e/b", {}, 400, "INVALID_PARAMETER_VALUE", "relative path"),
@@ -47,6 +48,19 @@ def test_errors_have_mlflows_form(stack: Stack) -> None:
         if code is not None:
             assert answer.json()["error_code"] == code, (path, answer.text)
             assert says in answer.json()["message"], (path, answer.text)
+
+
+def test_what_others_have_written_is_no_fault_of_the_gateway(stack: Stack) -> None:
+    run = stack.http.post("/api/2.0/mlflow/runs/create", json={}).json()["run"]["info"]["run_id"]
+    for kept in ("no JSON", "7"):
+        tag = {"run_id": run, "key": "mlflow.log-model.history", "value": kept}
+        assert stack.http.post("/api/2.0/mlflow/runs/set-tag", json=tag).status_code == 200
+        logged = {"run_id": run, "model_json": "{}"}
+        refused = stack.http.post("/api/2.0/mlflow/runs/log-model", json=logged)
+        assert (refused.status_code, refused.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE"), refused.text
+    content = {"sha256": "0" * 64, "size": 1, "parts": ["0" * 64, "1" * 64]}
+    named = stack.http.put("/api/v1/artifacts/0/x/artifacts/odd", json=content)
+    assert (named.status_code, "parts" in named.text) == (400, True), named.text
 
 
 def test_only_who_may_comes_in(stack: Stack) -> None:

@@ -48,7 +48,6 @@ def build(settings: Settings) -> FastAPI:
                 here.pool,
                 store,
                 HttpScheduler(client),
-                settings.max_blob_bytes,
                 outside,
                 Datasets(here.pool, store, outside),
                 signer,

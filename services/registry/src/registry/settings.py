@@ -20,4 +20,3 @@ class Settings(ServiceSettings, ExternalSettings):
     """PEM file of the elliptic curve key that versions' manifests are signed with; without it, nothing is signed."""
     s3_public_url: str = ""
     """Where clients reach the S3 server; blobs then go there and come from there directly. Empty: they pass through the gateway."""
-    max_blob_bytes: int = 64 << 30

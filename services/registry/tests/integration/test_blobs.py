@@ -101,3 +101,18 @@ async def test_a_tree_that_lies_about_a_size_is_not_registered(api: httpx.AsyncC
     assert "has 5 bytes, not the 6" in answer.json()["detail"]
     twice = Tree(files=(file, file.model_copy(update={"path": "b", "size": 5})))
     assert "another file" in (await refused(api, store, twice)).json()["detail"]
+
+
+async def test_a_body_without_end_is_refused(api: httpx.AsyncClient) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        yield b'{"spec": {"name": "'
+        for _ in range(64):
+            yield b"x" * (1 << 20)
+
+    answer = await api.post("/api/v1/models", content=endless(), headers={"Content-Type": "application/json"})
+    assert answer.status_code == 413
+    assert answer.json()["code"] == "too_large"
+    assert answer.headers["content-type"] == "application/problem+json"
+
+    blob = await api.put(f"/api/v1/blobs/{'0' * 64}", content=bytes((64 << 20) + 1))
+    assert blob.status_code == 413

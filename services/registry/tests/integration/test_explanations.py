@@ -63,5 +63,30 @@ async def test_a_version_keeps_its_newest_explanation(
             found = (await api.get(address)).json()
             assert found["summary"]["rows"] == turn
             assert found["tree"] == tree.digest
+
+        for turn, written in enumerate((b"no JSON", b"[]", b'{"rows": NaN}', b"[" * 100_000), start=3):
+            (tmp_path / "global.json").write_bytes(written)
+            tree = trees.upload(store, tmp_path)
+            data = JobCompleted(
+                job=f"job-{turn}", kind="command", outputs={"explanation": tree.digest}, properties=MINE
+            )
+            async with transaction(pool) as tx:
+                await outbox.add(tx, "elsewhere", data, Cause(actor="user:ada", correlation_id="story"))
+
+            async def refused() -> bool:
+                answer = await api.get(address)
+                return answer.status_code == 400 and answer.json()["code"] == "explanation_invalid"
+
+            await eventually(refused)
+            (tmp_path / "global.json").write_text(json.dumps(SUMMARY | {"rows": turn}))
+            tree = trees.upload(store, tmp_path)
+            data = data.model_copy(update={"job": f"mended-{turn}", "outputs": {"explanation": tree.digest}})
+            async with transaction(pool) as tx:
+                await outbox.add(tx, "elsewhere", data, Cause(actor="user:ada", correlation_id="story"))
+
+            async def mended(turn: int = turn) -> bool:
+                return bool((await api.get(address)).json().get("job") == f"mended-{turn}")
+
+            await eventually(mended)
     finally:
         await pool.close()

@@ -39,6 +39,7 @@ def server(settings: Settings) -> Iterator[tuple[str, dict[str, Any]]]:
     thread.join(_TIMEOUT_S)
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:jsonschema")
 def test_no_request_is_too_much(server: tuple[str, dict[str, Any]]) -> None:
     address, description = server

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from services.registry.tests.support import register_outside
 
+from modelyard_platform import trees
 from modelyard_platform.database import connect
+from modelyard_platform.objects import ObjectStore
 
 OUTSIDE = "https://example.com/model"
 
@@ -112,3 +115,13 @@ async def test_addresses_with_anything_in_them_are_refused(api: httpx.AsyncClien
             answer = await api.get(path)
             assert answer.status_code in (400, 404), (path, answer.status_code)
     assert (await api.get("/api/v1/events", params={"subject": "a\x00b"})).status_code == 400
+
+
+async def test_a_tree_is_what_its_digest_names(api: httpx.AsyncClient, store: ObjectStore, tmp_path: Path) -> None:
+    """Otherwise the version would have the digest of a document that nobody has stored."""
+    (tmp_path / "a.bin").write_bytes(b"a tree")
+    document = trees.upload(store, tmp_path).document()
+    digest = store.put_bytes(document.replace(b":", b": "))
+    spec = {"name": "odd", "path": f"{trees.SCHEME}{digest}"}
+    refused = await api.post("/api/v1/models", json={"spec": spec})
+    assert (refused.status_code, refused.json()["code"]) == (400, "tree_invalid"), refused.text

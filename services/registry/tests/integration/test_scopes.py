@@ -45,9 +45,23 @@ async def test_a_workspace_comes_with_its_first_owner(
     assert (await api.delete("/api/v1/workspaces/lab")).status_code == 204
     assert (await api.post("/internal/v1/tokens/verify", json=verify, headers=as_role("service"))).status_code == 401
     assert (await api.delete("/api/v1/workspaces/default")).status_code == 412
+    assert (await api.post("/api/v1/registries", json={"name": "company"})).status_code == 201
+    assert (await api.delete("/api/v1/registries/company")).status_code == 204
+
+    async def told() -> dict[str, list[Any]]:
+        found = {}
+        for subject in ("workspaces/lab", "registries/company"):
+            items = (await api.get("/api/v1/audit", params={"subject": subject})).json()["items"]
+            found[subject] = [(item["type"], (item["before"] or {}).get("description")) for item in items]
+        return found if all(len(changes) == 2 for changes in found.values()) else {}
+
+    assert await eventually(told) == {
+        "workspaces/lab": [("workspace.deleted", "research"), ("workspace.created", None)],
+        "registries/company": [("registry.deleted", ""), ("registry.created", None)],
+    }
 
 
-@pytest.mark.parametrize("name", ["a.b", "a/b", "", "ü", "a" * 64, "registries", "a b", "a>", "*"])
+@pytest.mark.parametrize("name", ["a.b", "a/b", "", "ü", "a" * 64, "registries", "a b", "a>", "*", "a\n"])
 async def test_a_workspace_is_a_part_of_subjects(api: httpx.AsyncClient, name: str) -> None:
     assert (await api.post("/api/v1/workspaces", json={"name": name})).status_code == 400
     assert (await api.post("/api/v1/registries", json={"name": name})).status_code == 400

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+
+from modelyard_platform.trees import PART
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -245,3 +247,9 @@ class ArtifactContent(BaseModel):
     sha256: Digest
     size: int = Field(ge=0, lt=2**63)
     parts: list[Digest] = Field(default=[], max_length=100_000)
+
+    @model_validator(mode="after")
+    def _parts_make_the_file(self) -> Self:
+        if self.parts and (self.size <= PART or len(self.parts) != -(-self.size // PART)):
+            raise ValueError(f"{self.size} bytes are not {len(self.parts)} parts of {PART} bytes")
+        return self

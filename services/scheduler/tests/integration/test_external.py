@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from services.scheduler.tests.support import World, command
 
+from modelyard_testing.conditions import eventually
 from modelyard_testing.web import Page, WebServer, serving
 from scheduler.settings import Settings
 
@@ -49,6 +50,23 @@ async def test_data_outside_is_checked_when_a_job_uses_it(world: World, web: Web
     assert (refused.status_code, problem["code"], problem["path"]) == (412, "external_changed", "inputs.d.path")
     assert '"v1"' in problem["detail"]
     assert '"v2"' in problem["detail"]
+
+
+async def test_what_gives_access_to_data_is_in_no_event(world: World, web: WebServer) -> None:
+    web.pages["/rows.csv"] = Page(b"x\n1\n", etag='"v1"')
+    git = {"repository": "https://ada:hidden@example.com/code.git", "commit": "0" * 40}
+    body = {"spec": job(web.url("/rows.csv?sig=hidden")), "git": git}
+    assert (await world.scheduler.post("/api/v1/jobs", json=body)).status_code == 201
+
+    async def told() -> list[Any]:
+        items: list[Any] = (await world.registry.get("/api/v1/events", params={"type": "job.submitted"})).json()[
+            "items"
+        ]
+        return items
+
+    [event] = await eventually(told)
+    assert event["data"]["inputs"]["d"] == web.url("/rows.csv?***")
+    assert "hidden" not in str(event)
 
 
 async def test_addresses_that_may_not_be_read_are_refused(world: World) -> None:

@@ -194,3 +194,19 @@ async def test_bad_input_is_refused_with_its_place(world: World) -> None:
     assert unknown.json()["code"] == "experiment_not_found"
     zero = await world.scheduler.post(f"/api/v1/runs/{run['id']}/log", json={"tags": {"k": "a\0b"}})
     assert zero.status_code == 400, zero.text
+
+
+async def test_a_logged_models_metrics_are_those_of_its_workspace(world: World) -> None:
+    made = await world.scheduler.post("/api/v1/logged-models", json={"name": "m"})
+    model = made.json()["id"]
+    for workspace, value in (("default", 1.0), ("elsewhere", 2.0)):
+        who = bearer(workspace=workspace)
+        run = (await world.scheduler.post("/api/v1/runs", json={}, headers=who)).json()["id"]
+        notes = {"metrics": [point(value, step=int(value)) | {"model": model}]}
+        assert (await world.scheduler.post(f"/api/v1/runs/{run}/log", json=notes, headers=who)).status_code == 204
+    assert [one["value"] for one in (await get(world, f"logged-models/{model}"))["metrics"]] == [1.0]
+    for wanted, found in ((1.0, [model]), (2.0, [])):
+        condition = {"field": "metric", "key": "loss", "op": "=", "value": wanted}
+        body = {"experiments": [0], "conditions": [condition]}
+        answer = await world.scheduler.post("/api/v1/logged-models/search", json=body)
+        assert [one["id"] for one in answer.json()["items"]] == found

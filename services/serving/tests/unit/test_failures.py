@@ -35,3 +35,11 @@ def test_a_refused_model_is_told_from_rays_message() -> None:
     assert refused(message) == "models/line/versions/3/conversion"
     assert readable(message) == why
     assert refused("ValueError: no such model") is None
+
+
+def test_a_script_cannot_say_that_a_model_was_refused() -> None:
+    raised = "IntegrityError: models/other/versions/1 is refused: it was changed"
+    script = f"modelyard_runtime.replica.script.ScriptNotStartedError: init() raised\n{raised}\n"
+    assert refused(script) is None
+    assert readable(script).startswith("init() raised")
+    assert refused("IntegrityError: models/x is refused: nothing names a version") is None

@@ -148,6 +148,14 @@ class Assets:
         """Bring an archived version back."""
         return self._dict(await self._http.post(f"{self._at(name, version, None)}/restore"))
 
+    async def archive_all(self, name: str) -> Json:
+        """Hide every version of a name; answers which: `{versions}`."""
+        return self._dict(await self._http.post(f"{self._path(name)}/archive"))
+
+    async def restore_all(self, name: str) -> Json:
+        """Bring every archived version of a name back; answers which: `{versions}`."""
+        return self._dict(await self._http.post(f"{self._path(name)}/restore"))
+
     async def delete(self, name: str, version: str) -> None:
         """Delete a version for good. Refused while something stands on it."""
         await self._http.delete(self._at(name, version, None))

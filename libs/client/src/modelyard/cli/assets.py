@@ -186,7 +186,7 @@ def archive(client: Client, options: argparse.Namespace) -> Any:
     """Hide a version from lists and from `latest`; without a version all of them."""
     assets: Assets = options.assets(client, options)
     if options.version is None and options.label is None:
-        return [assets.archive(options.name, found["version"]) for found in assets.list(options.name)]
+        return assets.archive_all(options.name)
     return assets.archive(options.name, options.version, label=options.label)
 
 
@@ -196,7 +196,7 @@ def restore(client: Client, options: argparse.Namespace) -> Any:
     if options.label is not None:
         return assets.restore(options.name, str(assets.get(options.name, label=options.label)["version"]))
     if options.version is None:
-        return [assets.restore(options.name, found["version"]) for found in assets.list(options.name, archived=True)]
+        return assets.restore_all(options.name)
     return assets.restore(options.name, options.version)
 
 

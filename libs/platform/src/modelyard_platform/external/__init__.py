@@ -63,13 +63,17 @@ class ExternalStore:
         """What is there now: its ETag where the server gives a strong one, else its digest. Of addresses that cannot be read
         from here (Azure storage) only a note."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        match urlsplit(url).scheme.lower():
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise InvalidError(f"{url[:200]!r} is no URL: {error}", path="path") from error
+        match parts.scheme.lower():
             case "http" | "https":
                 return self._look_at_web(url, at)
             case "s3":
                 found = self._buckets.objects(url)
                 size = sum(item.size for item in found)
-                alone = len(found) == 1 and found[0].key == urlsplit(url).path.removeprefix("/")
+                alone = len(found) == 1 and found[0].key == parts.path.removeprefix("/")
                 etag, modified = (found[0].etag, found[0].last_modified) if alone else (listing_digest(found), None)
                 return External(url=url, etag=etag, size=size, files=len(found), last_modified=modified, recorded_at=at)
             case "file":
@@ -131,6 +135,10 @@ class ExternalStore:
                             seen.update(chunk)
                             size += len(chunk)
                             file.write(chunk)
+                            if (
+                                recorded.size is not None and size > recorded.size
+                            ):  # another one: the rest tells no more
+                                break
                 now = External(url=url, sha256=seen.hexdigest(), etag=answer.etag, size=size, recorded_at=at)
                 _require_same(recorded, now)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -24,7 +24,7 @@ class Folders:
         """sha256 of the file, or of the folder's tree, and the size of it all. Raises InvalidError, ForbiddenError, NotFoundError,
         TooLargeError."""
         path = self._path(url)
-        self._require_small(url, path, self._settings.external_digest_bytes)
+        self._small(url, path, self._settings.external_digest_bytes)
         if path.is_file():
             return trees.digest_file(path)
         tree = trees.describe(path)
@@ -33,11 +33,10 @@ class Folders:
     def copy(self, url: str, target: Path) -> None:
         """The file, or all files of the folder, into the folder `target`."""
         path = self._path(url)
-        self._require_small(url, path, self._settings.external_max_bytes)
-        if path.is_file():
-            shutil.copyfile(path, target / path.name)
-        else:
-            shutil.copytree(path, target, dirs_exist_ok=True)
+        for file in self._small(url, path, self._settings.external_max_bytes):
+            copy = target / (file.name if file == path else file.relative_to(path))
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
 
     def _path(self, url: str) -> Path:
         parts = urlsplit(url)
@@ -57,22 +56,9 @@ class Folders:
             raise NotFoundError(f"there is nothing at {url}", code="external_missing")
         return path
 
-    def _require_small(self, url: str, path: Path, limit: int) -> None:
-        size = 0
-        for file in _files(path):
-            if not file.resolve().is_relative_to(path):
-                raise InvalidError(f"{file} is a link that leads out of {url}")
-            if not file.is_file():
-                raise InvalidError(f"{file} is neither a file nor a folder")
-            size += file.stat().st_size
-            if size > limit:
-                raise too_large(url, size, limit)
-
-
-def _files(path: Path) -> Iterator[Path]:
-    if not path.is_dir():
-        yield path
-        return
-    for file in path.rglob("*"):
-        if not file.is_dir():
-            yield file
+    def _small(self, url: str, path: Path, limit: int) -> list[Path]:
+        """The files there, none of which is reached by a link that leads out. Raises TooLargeError, InvalidError."""
+        snapshot = trees.Snapshot(path)
+        if (size := snapshot.size()) > limit:
+            raise too_large(url, size, limit)
+        return snapshot.paths

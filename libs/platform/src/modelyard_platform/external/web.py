@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from modelyard_platform.errors import InvalidError, NotFoundError, TooLargeError, UnavailableError
 from modelyard_platform.external.addresses import checked_addresses
@@ -51,6 +54,8 @@ class Answer:
                         f"{shown(self._url)} is sent too slowly: only {read} bytes in the time allowed"
                     )
                 yield chunk
+            if time.monotonic() > self._deadline:  # the connection was cut, which may look like an end
+                raise UnavailableError(f"{shown(self._url)} is sent too slowly: only {read} bytes in the time allowed")
         except urllib3.exceptions.HTTPError as error:
             raise UnavailableError(f"{shown(self._url)} broke off after {read} bytes") from error
 
@@ -99,7 +104,12 @@ class Web:
         for address in checked_addresses(host, port, self._hosts):
             if time.monotonic() > deadline:
                 break
-            pool = _pool(parts.scheme, address, port, host)
+            opened: list[socket.socket] = []
+            pool = _pool(parts.scheme, address, port, host, opened)
+            # Time-outs of urllib3 are for each read: a server that sends byte by byte would never meet one.
+            cutting = threading.Timer(max(deadline - time.monotonic(), 0), _cut, (opened,))
+            cutting.daemon = True
+            cutting.start()
             try:
                 response = pool.urlopen(
                     method,
@@ -112,13 +122,13 @@ class Web:
                 )
             except urllib3.exceptions.HTTPError as error:
                 failure = error
-                pool.close()
+                _close(pool, opened, cutting)
                 continue
             try:
                 yield response
             finally:
                 response.close()
-                pool.close()
+                _close(pool, opened, cutting)
             return
         raise UnavailableError(f"{shown(url)} does not answer: {type(failure).__name__}") from failure
 
@@ -153,12 +163,66 @@ def too_large(url: str, size: int, limit: int) -> TooLargeError:
     return TooLargeError(f"{shown(url)} has {size} bytes or more, over the limit of {limit}", code="external_too_large")
 
 
-def _pool(scheme: str, address: str, port: int, host: str) -> urllib3.HTTPConnectionPool:
+class _Plain(HTTPConnection):
+    """Puts its socket, a second handle of it, into `opened`."""
+
+    def __init__(self, *arguments: Any, opened: list[socket.socket], **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._opened = opened
+
+    def _new_conn(self) -> socket.socket:
+        connected = super()._new_conn()
+        self._opened.append(connected.dup())
+        return connected
+
+
+class _Secure(HTTPSConnection):
+    """The same with TLS, whose handshake is watched too."""
+
+    def __init__(self, *arguments: Any, opened: list[socket.socket], **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._opened = opened
+
+    def _new_conn(self) -> socket.socket:
+        connected = super()._new_conn()
+        self._opened.append(connected.dup())
+        return connected
+
+
+class _PlainPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
+def _pool(scheme: str, address: str, port: int, host: str, opened: list[socket.socket]) -> urllib3.HTTPConnectionPool:
     if scheme == "https":
-        return urllib3.HTTPSConnectionPool(
-            address, port, maxsize=1, cert_reqs="CERT_REQUIRED", server_hostname=host, assert_hostname=host
+        return _SecurePool(
+            address,
+            port,
+            maxsize=1,
+            cert_reqs="CERT_REQUIRED",
+            server_hostname=host,
+            assert_hostname=host,
+            opened=opened,
         )
-    return urllib3.HTTPConnectionPool(address, port, maxsize=1)
+    return _PlainPool(address, port, maxsize=1, opened=opened)
+
+
+def _cut(opened: list[socket.socket]) -> None:
+    """Whoever reads from these connections meets their end."""
+    for one in opened:
+        with suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)
+
+
+def _close(pool: urllib3.HTTPConnectionPool, opened: list[socket.socket], cutting: threading.Timer) -> None:
+    cutting.cancel()
+    pool.close()
+    for one in opened:
+        one.close()
 
 
 def _redirected(url: str, target: str) -> str:

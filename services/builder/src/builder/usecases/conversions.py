@@ -48,9 +48,8 @@ class Converter:
 
 
 async def ask(tx: Connection, event: Event[ModelRegistered]) -> None:
-    """Write down that this model is to be converted, if it can be."""
-    if event.data.tree is not None:
-        await store.insert_task(tx, "conversion", event.data.name, event.data.version, cause_of_event("builder", event))
+    """Write down that this model, which has files here, is to be converted if it can be."""
+    await store.insert_task(tx, "conversion", event.data.name, event.data.version, cause_of_event("builder", event))
 
 
 async def convert_model(converter: Converter, task: Task) -> Outcome:

@@ -21,6 +21,9 @@ _FROM: Final = re.compile(r"bytes=(\d{1,18})-")
 
 router = APIRouter(prefix=PREFIX, tags=["blobs"])
 
+MAX_BLOB_BYTES: Final = 64 << 20
+"""Files travel in parts (`trees.PART`); only the document of a tree with very many files is larger than one."""
+
 
 @router.post("/uploads", response_model=MissingBlobs)
 async def uploads(body: Uploads, parts: Wired, caller: Contributor) -> Any:
@@ -38,10 +41,10 @@ async def downloads(body: Downloads, parts: Wired, caller: Reader) -> Any:
     return {"blobs": [_place(digest, sign.get(digest) if sign else None) for digest in body.digests]}
 
 
-@router.put("/{sha256}", status_code=201, response_model=Blob)
+@router.put("/{sha256}", status_code=201, response_model=Blob, max_body_size=MAX_BLOB_BYTES)
 async def put(sha256: str, request: Request, parts: Wired, caller: Contributor) -> Any:
     """Store a blob. Its bytes are checked against the digest before anything is kept."""
-    size = await parts.store.put_stream(request.stream(), sha256, limit=parts.max_blob_bytes)
+    size = await parts.store.put_stream(request.stream(), sha256, limit=MAX_BLOB_BYTES)
     return {"sha256": sha256, "size": size}
 
 

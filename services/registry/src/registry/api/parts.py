@@ -31,7 +31,6 @@ class Parts:
     pool: Pool
     store: ObjectStore
     scheduler: Scheduler
-    max_blob_bytes: int
     outside: Outside
     datasets: Datasets
     signer: Signer | None = None

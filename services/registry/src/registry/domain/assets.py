@@ -31,7 +31,7 @@ _ALIAS: Final = re.compile(r"^[A-Za-z][A-Za-z0-9._-]{0,63}$")
 
 def check_name(name: str, what: str = "name") -> str:
     """The name itself. Raises InvalidError, saying what names look like."""
-    if not _NAME.match(name):
+    if not _NAME.fullmatch(name):
         raise InvalidError(
             f"{what} {name[:80]!r} is not allowed: 1 to 255 of A-Z a-z 0-9 . _ -, beginning with a letter or digit",
             path=what,
@@ -41,7 +41,7 @@ def check_name(name: str, what: str = "name") -> str:
 
 def check_alias(alias: str) -> str:
     """An alias begins with a letter (so that it is never a version) and is not `latest`, which is always the newest."""
-    if not _ALIAS.match(alias) or alias == "latest":
+    if not _ALIAS.fullmatch(alias) or alias == "latest":
         raise InvalidError(
             f"alias {alias[:80]!r} is not allowed: 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter, and not 'latest'",
             path="alias",

@@ -17,7 +17,7 @@ _NAME: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")
 
 def check_scope(name: str, what: str) -> str:
     """The name itself. Raises InvalidError. A name is a part of event subjects, so it has no dots."""
-    if not _NAME.match(name) or name == "registries":
+    if not _NAME.fullmatch(name) or name == "registries":
         raise InvalidError(
             f"{what} {name[:80]!r} is not allowed: 1 to 63 of A-Z a-z 0-9 _ -, beginning with a letter or digit",
             path="name",

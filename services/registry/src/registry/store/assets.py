@@ -59,7 +59,7 @@ _BY_ID: Final = f"""
 select {_COLUMNS} from versions v where v.id = any ($1::bigint[]) order by array_position($1::bigint[], v.id)
 """  # noqa: S608
 _OF_NAME: Final = f"""
-select {_COLUMNS} from versions v where v.workspace = $1 and v.kind = $2 and v.name = $3 order by v.id
+select {_COLUMNS} from versions v where v.workspace = $1 and v.kind = $2 and v.name = $3 order by v.id for update of v
 """  # noqa: S608
 _LOCK: Final = "select 1 from versions where id = $1 for update"
 _NAMES: Final = "select name from assets where workspace = $1 and kind = $2 and not deleted order by name limit 20"
@@ -150,8 +150,8 @@ async def get_versions(tx: Connection, ids: list[int]) -> list[AssetVersion]:
     return [_version(row) for row in await tx.fetch(_BY_ID, ids)]
 
 
-async def versions_of(tx: Connection, workspace: str, kind: AssetKind, name: str) -> list[AssetVersion]:
-    """All versions of a name, archived ones too, oldest first."""
+async def lock_versions(tx: Connection, workspace: str, kind: AssetKind, name: str) -> list[AssetVersion]:
+    """All versions of a name, archived ones too, oldest first, as they stand once everybody else's change is done."""
     return [_version(row) for row in await tx.fetch(_OF_NAME, workspace, kind, name)]
 
 

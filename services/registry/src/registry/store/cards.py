@@ -21,6 +21,8 @@ _DELETE: Final = """
 delete from card_sections where workspace = $1 and model = $2 and version = $3 and section = any($4)
 """
 
+_DELETE_ALL: Final = "delete from card_sections where workspace = $1 and model = $2 and version = $3"
+
 
 async def list_sections(tx: Connection, workspace: str, model: str, version: str) -> dict[str, dict[str, Any]]:
     """Sections by name: `{text, written_by, written_at}`."""
@@ -44,3 +46,8 @@ async def put_sections(
 async def lock_card(tx: Connection, workspace: str, model: str, version: str) -> None:
     """Let nobody else write on this card until the transaction ends."""
     await tx.execute(_LOCK, workspace, model, version)
+
+
+async def delete_card(tx: Connection, workspace: str, model: str, version: str) -> None:
+    """Nothing is written on it any more: a version that comes again under this name is another one."""
+    await tx.execute(_DELETE_ALL, workspace, model, version)

@@ -29,8 +29,8 @@ _IS_USED: Final = """
 select exists (select from assets where workspace = $1 and not deleted)
     or exists (select from uses where user_workspace = $1)
 """
-_DELETE_WORKSPACE: Final = "delete from workspaces where name = $1"
-_DELETE_REGISTRY: Final = "delete from registries where name = $1"
+_DELETE_WORKSPACE: Final = "delete from workspaces where name = $1 returning name"
+_DELETE_REGISTRY: Final = "delete from registries where name = $1 returning name"
 _DELETE: Final[dict[Table, str]] = {"workspaces": _DELETE_WORKSPACE, "registries": _DELETE_REGISTRY}
 _DELETE_TOKENS: Final = "delete from tokens where workspace = $1"
 
@@ -53,8 +53,8 @@ async def is_used(tx: Connection, scope: str) -> bool:
     return bool(await tx.fetchval(_IS_USED, scope))
 
 
-async def delete_scope(tx: Connection, table: Table, name: str) -> None:
-    """It is gone, and with a workspace its tokens."""
+async def delete_scope(tx: Connection, table: Table, name: str) -> bool:
+    """It is gone, and with a workspace its tokens. False when it was gone already."""
     if table == "workspaces":
         await tx.execute(_DELETE_TOKENS, name)
-    await tx.execute(_DELETE[table], name)
+    return await tx.fetchval(_DELETE[table], name) is not None

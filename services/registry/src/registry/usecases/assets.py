@@ -21,7 +21,7 @@ from registry.domain.assets import ANONYMOUS, AssetVersion, NewVersion, check_al
 from registry.domain.metadata import METADATA, MetadataChange, changed, difference
 from registry.domain.references import targets_of
 from registry.errors import BlobsMissingError, InUseError, InvalidError, VersionExistsError
-from registry.store import assets, profiles, uses, version_tasks
+from registry.store import assets, cards, profiles, uses, version_tasks
 from registry.usecases import signing
 from registry.usecases.external import Outside
 from registry.usecases.reading import check_content
@@ -154,6 +154,8 @@ async def _complete_tree(store: ObjectStore, digest: str) -> Tree:
         tree = await asyncio.to_thread(trees.load, store, digest)
     except NotFoundError as error:
         raise BlobsMissingError([f"the tree {digest} itself"]) from error
+    if tree.digest != digest:
+        raise InvalidError(f"blob {digest} is no tree as they are written: sorted, without spaces", code="tree_invalid")
     blobs = tree.blobs()
     there = await asyncio.to_thread(store.sizes, blobs)
     if missing := blobs.keys() - there.keys():
@@ -289,10 +291,11 @@ async def delete_version(pool: Pool, cause: Cause, kind: AssetKind, name: str, v
 
 async def remove_version(tx: Connection, cause: Cause, found: AssetVersion, *, but_for: Collection[str] = ()) -> None:
     """Delete a version and say so. Users in `but_for` go with it. Raises InUseError."""
-    users = await uses.users_of(tx, cause.workspace, found)
-    if standing := [user for user in users if user not in but_for]:
+    if standing := await uses.users_of(tx, cause.workspace, found, but_for=but_for):
         raise InUseError(found.kind, found.name, found.version, standing)
     await assets.delete_version(tx, cause.workspace, found)
+    if found.kind == "models":
+        await cards.delete_card(tx, cause.workspace, found.name, found.version)
     await uses.drop_uses(tx, cause.workspace, subject_of(found))
     before = {key: getattr(found, key) for key in (*METADATA, "type", "tree", "archived")}
     event = DELETED[found.kind](

@@ -13,6 +13,7 @@ from modelyard_platform.database import Connection, Pool, transaction
 from modelyard_platform.errors import NotFoundError
 from modelyard_platform.objects import ObjectStore
 from registry.domain.explanations import SUMMARY, explained_by
+from registry.errors import InvalidError
 from registry.store import explanations
 from registry.usecases.assets import find
 
@@ -49,4 +50,14 @@ def _summary(store: ObjectStore, tree: str) -> Any:
     file = next((file for file in trees.load(store, tree).files if file.path == SUMMARY), None)
     if file is None:
         raise NotFoundError(f"the explanation has no {SUMMARY}", code="explanation_missing")
-    return json.loads(store.get_bytes(file.sha256, limit=MAX_SUMMARY_BYTES))
+    try:
+        summary = json.loads(store.get_bytes(file.sha256, limit=MAX_SUMMARY_BYTES), parse_constant=_not_finite)
+    except (ValueError, RecursionError) as error:
+        raise InvalidError(f"the explanation's {SUMMARY} is no JSON: {error}", code="explanation_invalid") from error
+    if not isinstance(summary, dict):
+        raise InvalidError(f"the explanation's {SUMMARY} is no JSON object", code="explanation_invalid")
+    return summary
+
+
+def _not_finite(word: str) -> Any:
+    raise ValueError(f"it has a {word}")

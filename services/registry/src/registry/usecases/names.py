@@ -74,7 +74,7 @@ async def set_all_archived(pool: Pool, cause: Cause, kind: AssetKind, name: str,
         await names.lock_asset(tx, cause.workspace, kind, name)
         changing = [
             version
-            for version in await assets.versions_of(tx, cause.workspace, kind, name)
+            for version in await assets.lock_versions(tx, cause.workspace, kind, name)
             if version.archived != archived
         ]
         for version in changing:
@@ -89,7 +89,7 @@ async def delete_name(pool: Pool, cause: Cause, kind: AssetKind, name: str) -> N
     """
     async with transaction(pool) as tx:
         found = await names.lock_asset(tx, cause.workspace, kind, name)
-        versions = await assets.versions_of(tx, cause.workspace, kind, name)
+        versions = await assets.lock_versions(tx, cause.workspace, kind, name)
         own = {subject_of(version) for version in versions}
         for version in versions:
             await remove_version(tx, cause, version, but_for=own)

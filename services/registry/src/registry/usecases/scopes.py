@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
-from modelyard_contracts.registry import SharedRegistryCreated, TokenCreated, WorkspaceCreated
+from modelyard_contracts.registry import (
+    SharedRegistryCreated,
+    SharedRegistryDeleted,
+    TokenCreated,
+    WorkspaceCreated,
+    WorkspaceDeleted,
+)
 from modelyard_platform import idempotency, outbox
 from modelyard_platform.cause import Cause
 from modelyard_platform.database import Connection, Pool, transaction
@@ -18,6 +24,10 @@ from registry.store.scopes import Table
 from registry.usecases.assets import SOURCE
 from registry.usecases.tokens import hash_token, new_token
 
+_DELETED: Final[dict[Table, type[WorkspaceDeleted | SharedRegistryDeleted]]] = {
+    "workspaces": WorkspaceDeleted,
+    "registries": SharedRegistryDeleted,
+}
 _CALLED: dict[Table, str] = {"workspaces": "workspace", "registries": "registry"}
 
 
@@ -126,25 +136,28 @@ async def delete_workspace(pool: Pool, cause: Cause, name: str) -> None:
     _require_first(cause, "deletes workspaces")
     if name == FIRST:
         raise PreconditionError("the first workspace stays", code="workspace_in_use")
-    await _delete(pool, "workspaces", name, name)
+    await _delete(pool, cause, "workspaces", name, name)
 
 
 async def delete_registry(pool: Pool, cause: Cause, name: str) -> None:
     """Delete an empty shared registry. Raises PreconditionError while anything is shared in it."""
     _require_first(cause, "deletes registries")
-    await _delete(pool, "registries", name, registry_scope(name))
+    await _delete(pool, cause, "registries", name, registry_scope(name))
 
 
-async def _delete(pool: Pool, table: Table, name: str, scope: str) -> None:
+async def _delete(pool: Pool, cause: Cause, table: Table, name: str, scope: str) -> None:
     called = _CALLED[table]
     async with transaction(pool) as tx:
-        if not await scopes.list_scopes(tx, table, name):
+        there = await scopes.list_scopes(tx, table, name)
+        if not there:
             raise NotFoundError(f"there is no {called} {name!r}")
         if await scopes.is_used(tx, scope):
             raise PreconditionError(
                 f"the {called} {name!r} is not empty; delete what is registered in it first", code=f"{called}_in_use"
             )
-        await scopes.delete_scope(tx, table, name)
+        if await scopes.delete_scope(tx, table, name):
+            before = {"description": there[0]["description"], "tags": there[0]["tags"]}
+            await outbox.add(tx, SOURCE, _DELETED[table](name=name, before=before), cause)
 
 
 def _require_first(cause: Cause, does: str) -> None:

@@ -17,7 +17,7 @@ coalesce((
         'run', p.run_id, 'dataset_name', p.dataset_name, 'dataset_digest', p.dataset_digest) order by p.key)
     from (
         select distinct on (x.key, x.run, x.dataset_name, x.dataset_digest) x.*, r.id as run_id
-        from metrics x join runs r on r.position = x.run where x.model = m.id
+        from metrics x join runs r on r.position = x.run and r.workspace = m.workspace where x.model = m.id
         order by x.key, x.run, x.dataset_name, x.dataset_digest, x.step desc, x.timestamp desc, x.value desc
     ) p), '[]') as metrics
 """

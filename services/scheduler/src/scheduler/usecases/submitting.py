@@ -9,6 +9,7 @@ from modelyard_contracts import Event
 from modelyard_contracts.scheduler import JobSubmitted
 from modelyard_platform import idempotency, outbox
 from modelyard_platform.cause import Cause
+from modelyard_platform.changes import masked
 from modelyard_platform.database import Connection, Pool, transaction
 from modelyard_platform.specs import spec_error
 from modelyard_specs import SpecError, load_mapping, require_submittable
@@ -102,12 +103,12 @@ async def insert_job(tx: Connection, cause: Cause, new: NewJob) -> Event[Any]:
             display_name=new.display_name,
             experiment=new.experiment,
             trigger=new.trigger,
-            repository=git.get("repository"),
+            repository=masked(git.get("repository")),
             branch=git.get("branch"),
             commit=git.get("commit"),
             dirty=bool(git.get("dirty")),
             code=sorted({step.code for step in new.plan.steps if step.code}),
-            inputs=new.inputs,
+            inputs=masked(new.inputs),
             uses=sorted(new.uses),
         ),
         cause,

@@ -7,12 +7,14 @@ from typing import Final
 
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*m")
 _SCRIPT: Final = "ScriptNotStartedError: "
-_REFUSED: Final = re.compile(r"IntegrityError: (?P<what>(?P<subject>models/\S+) is refused: [^\n]+)")
+_REFUSED: Final = re.compile(
+    r"IntegrityError: (?P<what>(?P<subject>models/[^/\s]+/versions/[^/\s]+(?:/conversion)?) is refused: [^\n]+)"
+)
 
 
 def refused(message: str) -> str | None:
     """The subject of the model version that a replica has refused, since it is not what was signed; None for other failures."""
-    match = _REFUSED.search(_ANSI.sub("", message))
+    match = _refusal(_ANSI.sub("", message))
     return None if match is None else match["subject"]
 
 
@@ -22,6 +24,11 @@ def readable(message: str) -> str:
     Ray wraps the traceback of the user's `init()` in its own, once for each try.
     """
     plain = _ANSI.sub("", message).strip()
-    if (match := _REFUSED.search(plain)) is not None:
+    if (match := _refusal(plain)) is not None:
         return match["what"]
     return plain.rsplit(_SCRIPT, 1)[-1].strip()
+
+
+def _refusal(plain: str) -> re.Match[str] | None:
+    """Where a replica refuses a model: before any script has started, so what a script writes counts for nothing."""
+    return _REFUSED.search(plain.partition(_SCRIPT)[0])

@@ -14,7 +14,7 @@ from gateway.usecases.mlflow import artifacts, logged_models
 from modelyard_platform.errors import NotFoundError, UnavailableError
 
 models_router = router("/api/2.0/mlflow/logged-models")
-proxy_router = router("/api/2.0")
+proxy_router = router("/api/2.0", max_body_bytes=None)  # artifacts are streamed
 server_router = router("")
 
 SPEAKS: Final = "3.17.2"

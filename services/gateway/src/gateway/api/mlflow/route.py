@@ -15,6 +15,7 @@ from gateway.api.parts import Caller, Wired
 from gateway.domain.mlflow.errors import to_mlflow
 from gateway.usecases.mlflow.parts import Session
 from modelyard_platform.errors import InvalidError, PlatformError
+from modelyard_platform.http import MAX_BODY_BYTES
 
 
 class MlflowRoute(APIRoute):
@@ -44,9 +45,9 @@ def error_response(error: PlatformError) -> JSONResponse:
     return JSONResponse(body, status, headers)
 
 
-def router(prefix: str) -> APIRouter:
+def router(prefix: str, *, max_body_bytes: int | None = MAX_BODY_BYTES) -> APIRouter:
     """A router of the MLflow API; it is no part of our own public description."""
-    return APIRouter(prefix=prefix, route_class=MlflowRoute, include_in_schema=False)
+    return APIRouter(prefix=prefix, route_class=MlflowRoute, include_in_schema=False, max_body_size=max_body_bytes)
 
 
 async def _session(request: Request, parts: Wired, caller: Caller) -> Session:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Final, assert_never
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from modelyard_platform.errors import InvalidError
 
@@ -18,6 +18,7 @@ PROXY: Final = "/api/2.0/mlflow-artifacts/artifacts"
 REGISTERED: Final = "registered-models"
 
 _OUTSIDE: Final = frozenset(("http", "https", "s3", "wasbs", "abfss"))
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _MODEL_ID: Final = re.compile(r"m-[0-9a-f]{32}")
 
 
@@ -64,7 +65,7 @@ Source = ArtifactPath | RunPath | LoggedModelPath | VersionPath | Outside
 
 def parse_source(source: str) -> Source:
     """What a version is made of. Raises InvalidError for an address that nobody here can follow."""
-    parsed = urlsplit(source)
+    parsed = _split(source, "source")
     path = parsed.path.strip("/")
     match parsed.scheme:
         case "runs" if path:
@@ -91,6 +92,13 @@ def parse_source(source: str) -> Source:
     )
 
 
+def _split(address: str, path: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError as error:
+        raise InvalidError(f"{address[:200]!r} is no address: {error}", path=path) from error
+
+
 def artifact_path(path: str) -> ArtifactPath | VersionPath:
     """What a path behind the artifacts' proxy names."""
     first, _, rest = path.strip("/").partition("/")
@@ -105,7 +113,7 @@ def artifact_path(path: str) -> ArtifactPath | VersionPath:
 
 def artifact_uri(path: str) -> str:
     """The address of what the scheduler calls a run's or model's `artifacts`."""
-    return path if urlsplit(path).scheme else f"{SCHEME}:/{path}"
+    return path if _ADDRESS.match(path) else f"{SCHEME}:/{path}"
 
 
 def version_uri(name: str, version: str) -> str:
@@ -117,7 +125,7 @@ def experiment_location(location: str | None) -> str | None:
     """Where an experiment's runs are to put their artifacts, as the scheduler keeps it. Raises InvalidError."""
     if not location:
         return None
-    parsed = urlsplit(location)
+    parsed = _split(location, "artifact_location")
     if parsed.scheme == SCHEME:
         match artifact_path(parsed.path):
             case ArtifactPath(path):

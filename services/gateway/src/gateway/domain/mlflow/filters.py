@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from modelyard_platform.errors import InvalidError
@@ -86,7 +87,7 @@ class Condition:
             case "not in", list(wanted):
                 return actual not in wanted
             case "like" | "ilike", str(pattern):
-                return _like(pattern, ignore_case=self.op == "ilike").fullmatch(str(actual)) is not None
+                return _like(pattern, str(actual), ignore_case=self.op == "ilike")
             case _, (int() | float()) as wanted if isinstance(actual, (int, float)):
                 return {"<": actual < wanted, "<=": actual <= wanted, ">": actual > wanted, ">=": actual >= wanted}[
                     self.op
@@ -94,9 +95,26 @@ class Condition:
         return False
 
 
-def _like(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
-    parts = (".*" if one == "%" else "." if one == "_" else re.escape(one) for one in pattern)
-    return re.compile("".join(parts), re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+def _like(pattern: str, text: str, *, ignore_case: bool) -> bool:
+    """SQL's LIKE. Each piece between `%` is taken where it first occurs: as one regular expression, a pattern could take for ever."""
+    first, *others = _pieces(pattern, ignore_case)
+    if not others:
+        return first.fullmatch(text) is not None
+    *between, last = others
+    found = first.match(text)
+    for piece in between:
+        found = piece.search(text, found.end()) if found else None
+    end = pattern[pattern.rindex("%") + 1 :]  # every character of it stands for one
+    return found is not None and found.end() <= len(text) - len(end) and bool(last.match(text, len(text) - len(end)))
+
+
+@lru_cache(maxsize=64)
+def _pieces(pattern: str, ignore_case: bool) -> tuple[re.Pattern[str], ...]:  # noqa: FBT001 - two keys of a cache
+    flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
+    return tuple(
+        re.compile("".join("." if one == "_" else re.escape(one) for one in piece), flags)
+        for piece in pattern.split("%")
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,12 +131,18 @@ def _path(id_: str) -> str:
 
 async def add_model_tag(session: Session, id_: str, model: str) -> None:
     """Older clients say which models a run has logged by a tag that grows. Raises InvalidError for what is no JSON object."""
-    try:
-        described = json.loads(model)
-    except ValueError as error:
-        raise InvalidError(f"model_json is no JSON: {error}", path="model_json") from error
+    described = _json(model, "model_json")
     if not isinstance(described, dict):
         raise InvalidError("model_json is no JSON object", path="model_json")
     run = await session.scheduler("GET", _path(id_))
-    logged = json.loads(run["tags"].get(_HISTORY, "[]"))
+    logged = _json(run["tags"].get(_HISTORY, "[]"), f"the tag {_HISTORY}")
+    if not isinstance(logged, list):
+        raise InvalidError(f"the tag {_HISTORY} of the run is no list; delete it", path="run_id")
     await log(session, id_, metrics=[], params={}, tags={_HISTORY: json.dumps([*logged, described])})
+
+
+def _json(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidError(f"{what} is no JSON: {error}") from error

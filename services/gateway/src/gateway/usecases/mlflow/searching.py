@@ -91,7 +91,7 @@ def _read(token: str | None) -> tuple[str | None, int]:
         return None, 0
     try:
         cursor, skip = json.loads(base64.urlsafe_b64decode(token))
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise InvalidError("the page token is not one that a search gave", path="page_token") from error
     if not (cursor is None or isinstance(cursor, str)) or not isinstance(skip, int):
         raise InvalidError("the page token is not one that a search gave", path="page_token")

@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import Any, Final, assert_never
 
+from pydantic import ValidationError
+
 from gateway.domain.mlflow.addresses import (
     ArtifactPath,
     LoggedModelPath,
@@ -90,7 +92,11 @@ async def _artifacts(session: Session, folder: str, source: str) -> Origin:
     if not files:
         single = await session.scheduler("GET", f"artifacts/{part(folder)}")
         files = [single | {"path": folder.rsplit("/", 1)[-1]}]
-    return await _store(session, Tree(files=tuple(tree_file(file) for file in files)), source)
+    try:
+        tree = Tree(files=tuple(tree_file(file) for file in files))
+    except ValidationError as error:
+        raise InvalidError(f"the source {source!r}: {error.errors()[0]['msg']}", path="source") from error
+    return await _store(session, tree, source)
 
 
 def tree_file(file: dict[str, Any]) -> TreeFile:
