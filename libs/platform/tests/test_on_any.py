@@ -1,6 +1,7 @@
 """One handler for every event, each once, but for the excepted types."""
 
 import asyncio
+from collections.abc import Sequence
 from uuid import UUID
 
 from faststream.nats import NatsBroker
@@ -41,10 +42,10 @@ async def test_every_event_once_but_for_the_excepted(database: str, nats_url: st
     subscribers = Subscribers("watcher")
 
     @subscribers.on_any(except_=("alert.*",))
-    async def on_event(tx: Connection, event: Event[EventData]) -> None:
+    async def on_event(tx: Connection, events: Sequence[Event[EventData]]) -> None:
         await tx.execute("select pg_current_xact_id()")  # an effect, as far as PostgreSQL can tell
-        seen.append((event.type, event.subject))
-        ids.append(event.id)
+        seen.extend((event.type, event.subject) for event in events)
+        ids.extend(event.id for event in events)
 
     subscribers.attach(broker, pool)
     await broker.start()
@@ -87,10 +88,11 @@ async def kept_of(database: str, nats_url: str, names: list[str], *, bad: str = 
     subscribers = Subscribers("keeper")
 
     @subscribers.on_any()
-    async def on_event(tx: Connection, event: Event[ModelRegistered]) -> None:
-        await tx.execute("insert into kept values ($1, pg_current_xact_id()::text)", event.data.name)
-        if event.data.name == bad:
-            raise InvalidError("this one cannot be kept")
+    async def on_event(tx: Connection, events: Sequence[Event[ModelRegistered]]) -> None:
+        for event in events:
+            await tx.execute("insert into kept values ($1, pg_current_xact_id()::text)", event.data.name)
+            if event.data.name == bad:
+                raise InvalidError("this one cannot be kept")
 
     subscribers.attach(broker, pool)
     try:

@@ -6,7 +6,7 @@ disk has to confirm.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -46,18 +46,22 @@ async def once(tx: Connection, consumer: str, event_id: UUID, effect: Callable[[
 
 
 async def once_each(
-    tx: Connection, consumer: str, events: Iterable[Event[Any]], effect: Callable[[Event[Any]], Awaitable[None]]
+    tx: Connection,
+    consumer: str,
+    events: Iterable[Event[Any]],
+    effect: Callable[[Sequence[Event[Any]]], Awaitable[None]],
 ) -> None:
-    """`once` for events that came together, in one transaction and in their order: all of them have their effect, or none.
+    """`once` for events that came together: those that had no effect before have it now, all of them or none.
 
     Raises HandledMeanwhileError when somebody else handled one of them at the same time.
     """
     fresh = {event.id: event for event in events}
     for row in await tx.fetch(_KNOWN_OF, consumer, list(fresh)):
         del fresh[row["event_id"]]
-    for event in fresh.values():
-        await effect(event)
-    if fresh and await tx.fetchval(_HAS_WRITTEN):
+    if not fresh:
+        return
+    await effect(list(fresh.values()))
+    if await tx.fetchval(_HAS_WRITTEN):
         kept = await tx.fetch(_INSERT_ALL, consumer, sorted(fresh))
         if len(kept) < len(fresh):
             raise HandledMeanwhileError(consumer, *fresh)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -42,10 +42,9 @@ _INACTIVE_S: Final = 30 * 86400.0
 _BATCH: Final = 64
 """So many events share a transaction at most: a failure makes all of them be handled again."""
 
-EVERYTHING: Final = "modelyard.>"
-
 D = TypeVar("D", bound=EventData)
 Handler: TypeAlias = Callable[[Connection, Event[D]], Awaitable[None]]
+BurstHandler: TypeAlias = Callable[[Connection, Sequence[Event[Any]]], Awaitable[None]]
 Where: TypeAlias = Callable[[Event[Any]], bool]
 
 
@@ -90,6 +89,17 @@ def outcome_of(error: BaseException, deliveries: int) -> Outcome:
             return Retry(retry_delay_s(deliveries), repr(error))
 
 
+@dataclass(frozen=True, slots=True)
+class _Consumer:
+    """One durable consumer: what it gets, of that what it wants, and who handles it, also what comes together if `burst` is there."""
+
+    subject: str
+    durable: str
+    handler: Handler[Any]
+    where: Where
+    burst: BurstHandler | None = None
+
+
 class Subscribers:
     """The handlers of one service, one durable consumer each.
 
@@ -99,7 +109,7 @@ class Subscribers:
 
     def __init__(self, service: str) -> None:
         self._service = service
-        self._handlers: list[tuple[str, str, Handler[Any], Where]] = []
+        self._consumers: list[_Consumer] = []
 
     def on(
         self, *event_classes: type[EventData], where: Callable[[Event[D]], bool] = lambda _: True
@@ -112,35 +122,39 @@ class Subscribers:
         def register(handler: Handler[D]) -> Handler[D]:
             for event_class in event_classes:
                 durable = f"{self._service}-{event_class.TYPE.replace('.', '-')}"
-                self._handlers.append((f"modelyard.*.{event_class.TYPE}", durable, handler, where))
+                self._consumers.append(_Consumer(f"modelyard.*.{event_class.TYPE}", durable, handler, where))
             return handler
 
         return register
 
-    def on_any(self, *, except_: tuple[str, ...] = ()) -> Callable[[Handler[Any]], Handler[Any]]:
+    def on_any(self, *, except_: tuple[str, ...] = ()) -> Callable[[BurstHandler], BurstHandler]:
         """Register one handler for every event but those whose type fits a pattern of `except_`, such as `alert.*`.
 
-        There is one durable consumer, `<service>-all`. Events that came together share a transaction, so that a burst costs few
-        commits; where one of them fails, each is handled by itself. An event's own `sequence`, not its arrival, says what came first.
+        There is one durable consumer, `<service>-all`. The handler gets the events that came together in one transaction, so that a
+        burst costs few statements; where that fails, it gets each by itself. An event's own `sequence`, not its arrival, says what
+        came first.
         """
 
         def wanted(event: Event[Any]) -> bool:
             return not any(fnmatchcase(short_type(event.type), pattern) for pattern in except_)
 
-        def register(handler: Handler[Any]) -> Handler[Any]:
-            self._handlers.append((EVERYTHING, f"{self._service}-all", handler, wanted))
+        def register(handler: BurstHandler) -> BurstHandler:
+            async def alone(tx: Connection, event: Event[Any]) -> None:
+                await handler(tx, [event])
+
+            self._consumers.append(_Consumer("modelyard.>", f"{self._service}-all", alone, wanted, handler))
             return handler
 
         return register
 
     def attach(self, broker: NatsBroker, pool: Pool) -> None:
         """Declare one FastStream subscriber for each handler."""
-        for subject, durable, handler, where in self._handlers:
+        for consumer in self._consumers:
             broker.subscriber(
-                subject=subject,
-                durable=durable,
+                subject=consumer.subject,
+                durable=consumer.durable,
                 stream=JStream(STREAM, declare=False),
-                pull_sub=PullSub(batch_size=_BATCH if subject == EVERYTHING else 16, timeout=5.0),
+                pull_sub=PullSub(batch_size=_BATCH if consumer.burst else 16, timeout=5.0),
                 ack_policy=AckPolicy.MANUAL,
                 config=ConsumerConfig(
                     ack_policy=ConsumerAck.EXPLICIT,
@@ -151,19 +165,18 @@ class Subscribers:
                     inactive_threshold=_INACTIVE_S,
                 ),
                 decoder=_as_it_is,
-                title=f"{durable}",
-            )(_consumer(durable, handler, where, broker, pool, together=subject == EVERYTHING))
+                title=consumer.durable,
+            )(_consume(consumer, broker, pool))
 
 
 async def _as_it_is(message: NatsMessage) -> NatsMessage:
-    """What FastStream hands over: events are decoded once, by `_handle`."""
+    """What FastStream hands over: events are decoded once, by us."""
     return message
 
 
-def _consumer(
-    durable: str, handler: Handler[Any], where: Where, broker: NatsBroker, pool: Pool, *, together: bool
-) -> Callable[..., Any]:
-    burst = _Burst(durable, handler, pool)
+def _consume(consumer: _Consumer, broker: NatsBroker, pool: Pool) -> Callable[..., Any]:
+    durable = consumer.durable
+    burst = _Burst(durable, consumer.burst, pool) if consumer.burst else None
 
     async def consume(message: NatsMessage) -> None:
         raw = message.raw_message
@@ -174,12 +187,12 @@ def _consumer(
             outcome = outcome_of(error, raw.metadata.num_delivered)
             log.error("not understood", extra={"consumer": durable, "outcome": repr(outcome)}, exc_info=error)  # noqa: TRY400
         else:
-            if not where(event):
+            if not consumer.where(event):
                 outcome = Ack()
-            elif together:
+            elif burst is not None:
                 outcome = await burst.handled(event)
             if outcome is None:
-                outcome = await _handle(durable, handler, pool, event, raw.metadata.num_delivered)
+                outcome = await _handle(durable, consumer.handler, pool, event, raw.metadata.num_delivered)
         await settle(raw, outcome, durable=durable, jetstream=broker.config.connection_state.stream)
 
     return consume
@@ -203,7 +216,7 @@ async def _handle(durable: str, handler: Handler[Any], pool: Pool, event: Event[
 class _Burst:
     """Events that come while others are being handled wait for these, and then share one transaction."""
 
-    def __init__(self, durable: str, handler: Handler[Any], pool: Pool) -> None:
+    def __init__(self, durable: str, handler: BurstHandler, pool: Pool) -> None:
         self._durable = durable
         self._handler = handler
         self._pool = pool
@@ -235,7 +248,7 @@ class _Burst:
             return None
         try:
             async with transaction(self._pool) as tx:
-                await inbox.once_each(tx, self._durable, events, lambda event: self._handler(tx, event))
+                await inbox.once_each(tx, self._durable, events, lambda fresh: self._handler(tx, fresh))
         except Exception as error:  # noqa: BLE001 - whichever it was is found, and told of, when each is handled by itself
             log.debug("a burst of events failed", extra={"consumer": self._durable, "error": repr(error)})
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from modelyard_contracts import Event
@@ -14,5 +15,5 @@ subscribers = Subscribers("notifier")
 
 
 @subscribers.on_any(except_=UNHEARD)
-async def on_any_event(tx: Connection, event: Event[Any]) -> None:
-    await deliveries.match_event(tx, event)
+async def on_any_event(tx: Connection, events: Sequence[Event[Any]]) -> None:
+    await deliveries.match_events(tx, events)

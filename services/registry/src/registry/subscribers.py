@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from modelyard_contracts import Event
@@ -31,8 +32,8 @@ subscribers = Subscribers("registry")
 
 
 @subscribers.on_any()
-async def on_any_event(tx: Connection, event: Event[Any]) -> None:
-    await follow.keep_fact(tx, event)
+async def on_any_event(tx: Connection, events: Sequence[Event[Any]]) -> None:
+    await follow.keep_facts(tx, events)
 
 
 @subscribers.on(ModelConverted)

@@ -124,7 +124,7 @@ async def pool(settings: Settings) -> AsyncIterator[Pool]:
 async def hear(pool: Pool, events: list[Event[Any]]) -> None:
     for event in events:
         async with transaction(pool) as tx:
-            await follow.keep_fact(tx, event)
+            await follow.keep_facts(tx, [event])
 
 
 async def graph(pool: Pool) -> list[asyncpg.Record]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from modelyard_contracts import Event
@@ -13,5 +14,5 @@ subscribers = Subscribers("scheduler")
 
 
 @subscribers.on_any(except_=("schedule.*",))
-async def on_any_event(tx: Connection, event: Event[Any]) -> None:
-    await triggering.on_event(tx, event)
+async def on_any_event(tx: Connection, events: Sequence[Event[Any]]) -> None:
+    await triggering.on_events(tx, events)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
@@ -19,7 +19,7 @@ from modelyard_platform.database import Connection, Pool, transaction
 from notifier import store
 from notifier.clients import Receiver
 from notifier.domain.deliveries import Attempt, Delivery, Refused, Result, RetryPolicy, Sent
-from notifier.domain.subscriptions import SubscriptionType, wants
+from notifier.domain.subscriptions import Subscription, SubscriptionType, wants
 from notifier.errors import DeliveryPendingError
 from notifier.usecases import SOURCE
 
@@ -31,19 +31,23 @@ _PRUNE_EVERY_S: Final = 3600.0
 _LEASE_MARGIN_S: Final = 15.0
 
 
-async def match_event(tx: Connection, event: Event[Any]) -> None:
-    """Write down a delivery for each subscription that wants this event; sending is the senders' work."""
+async def match_events(tx: Connection, events: Sequence[Event[Any]]) -> None:
+    """Write down a delivery for each subscription that wants one of these events; sending is the senders' work."""
+    enabled = {name: await store.list_enabled(tx, name) for name in {event.workspace for event in events}}
+    for event in events:
+        for to in enabled[event.workspace]:
+            if wants(to, event):
+                await _write_down(tx, to, event)
+
+
+async def _write_down(tx: Connection, to: Subscription, event: Event[Any]) -> None:
     cause = cause_of_event(SOURCE, event)
-    envelope = encode(event).decode()
     kind = short_type(event.type)
-    for to in await store.list_enabled(tx, event.workspace):
-        if not wants(to, event):
-            continue
-        id_ = await store.insert_delivery(tx, to, event.id, kind, event.subject, envelope, cause)
-        if id_ is not None:
-            fired = AlertFired(subscription=to.name, delivery=str(id_), event=str(event.id), event_type=kind)
-            await outbox.add(tx, SOURCE, fired, cause)
-            await store.wake_senders(tx)
+    id_ = await store.insert_delivery(tx, to, event.id, kind, event.subject, encode(event).decode(), cause)
+    if id_ is not None:
+        fired = AlertFired(subscription=to.name, delivery=str(id_), event=str(event.id), event_type=kind)
+        await outbox.add(tx, SOURCE, fired, cause)
+        await store.wake_senders(tx)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

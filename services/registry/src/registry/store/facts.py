@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -14,7 +15,10 @@ from registry.domain.facts import Fact, Link
 _INSERT: Final = """
 insert into events
     (event_id, workspace, type, subject, sequence, time, actor, reason, correlation_id, causation_id, data)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (event_id) do nothing
+select * from unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[], $7::text[], $8::text[], $9::text[], $10::text[],
+    $11::jsonb[]
+) on conflict (event_id) do nothing
 """
 _GET: Final = "select * from events where workspace = $1 and event_id = $2"
 _NEWEST: Final = """
@@ -34,21 +38,21 @@ def read_fact(row: asyncpg.Record) -> Fact:
     return Fact(**{field: row[field] for field in _FIELDS})
 
 
-async def insert_fact(tx: Connection, workspace: str, fact: Fact) -> None:
-    """Keep an event."""
+async def insert_facts(tx: Connection, new: Sequence[tuple[str, Fact]]) -> None:
+    """Keep events, each with its workspace, in this order."""
     await tx.execute(
         _INSERT,
-        fact.event_id,
-        workspace,
-        fact.type,
-        fact.subject,
-        fact.sequence,
-        fact.time,
-        fact.actor,
-        fact.reason,
-        fact.correlation_id,
-        fact.causation_id,
-        fact.data,
+        [fact.event_id for _, fact in new],
+        [workspace for workspace, _ in new],
+        [fact.type for _, fact in new],
+        [fact.subject for _, fact in new],
+        [fact.sequence for _, fact in new],
+        [fact.time for _, fact in new],
+        [fact.actor for _, fact in new],
+        [fact.reason for _, fact in new],
+        [fact.correlation_id for _, fact in new],
+        [fact.causation_id for _, fact in new],
+        [fact.data for _, fact in new],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from modelyard_contracts import Event
@@ -16,11 +16,12 @@ from registry.store import assets, facts, uses
 from registry.usecases import lineage
 
 
-async def keep_fact(tx: Connection, event: Event[Any]) -> None:
+async def keep_facts(tx: Connection, events: Sequence[Event[Any]]) -> None:
     """Every event goes into the log, and what it says of where things come from into the lineage graph."""
-    fact = fact_of(event)
-    await facts.insert_fact(tx, event.workspace, fact)
-    await lineage.extend(tx, event.workspace, fact)
+    found = [(event.workspace, fact_of(event)) for event in events]
+    await facts.insert_facts(tx, found)
+    for workspace, fact in found:
+        await lineage.extend(tx, workspace, fact)
 
 
 async def keep_conversion_failure(tx: Connection, event: Event[ModelConversionFailed]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -21,6 +22,10 @@ returning *
 _GET: Final = "select * from triggers where workspace = $1 and name = $2"
 _LIST: Final = "select * from triggers where workspace = $1 and name > $2 order by name limit $3"
 _DELETE: Final = "delete from triggers where workspace = $1 and name = $2 returning name"
+_HEARD: Final = """
+select distinct workspace, event_type from triggers
+where (workspace, event_type) in (select * from unnest($1::text[], $2::text[])) and enabled
+"""
 _MATCHING: Final = """
 select * from triggers where workspace = $1 and event_type = $2 and enabled and since <= $3 order by name for update
 """
@@ -113,6 +118,12 @@ async def list_triggers(tx: Connection, workspace: str, *, after: str, limit: in
 async def delete_trigger(tx: Connection, workspace: str, name: str) -> bool:
     """Whether there was one."""
     return await tx.fetchval(_DELETE, workspace, name) is not None
+
+
+async def heard(tx: Connection, types: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of these workspaces and types of event that a trigger waits for."""
+    found = await tx.fetch(_HEARD, [workspace for workspace, _ in types], [type_ for _, type_ in types])
+    return {(row["workspace"], row["event_type"]) for row in found}
 
 
 async def lock_matching(tx: Connection, workspace: str, event_type: str, time: datetime) -> list[TriggerRow]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -105,8 +106,15 @@ def _document(row: TriggerRow) -> dict[str, Any]:
     }
 
 
-async def on_event(tx: Connection, event: Event[Any]) -> None:
-    """Write a firing for every trigger the event fires; a worker submits the jobs."""
+async def on_events(tx: Connection, events: Sequence[Event[Any]]) -> None:
+    """Write a firing for every trigger that an event fires; a worker submits the jobs."""
+    heard = await triggers.heard(tx, {(event.workspace, short_type(event.type)) for event in events})
+    for event in events:
+        if (event.workspace, short_type(event.type)) in heard:
+            await _fire(tx, event)
+
+
+async def _fire(tx: Connection, event: Event[Any]) -> None:
     for row in await triggers.lock_matching(tx, event.workspace, short_type(event.type), event.time):
         try:
             model, _ = _read(row.spec)
