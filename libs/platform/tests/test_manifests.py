@@ -250,3 +250,21 @@ def test_without_a_manifest_nothing_is_loaded_where_one_is_asked_for(
     not_yet = Signed(tree=signed.tree, manifest="0" * 64, subject=SUBJECT)
     with pytest.raises(UnavailableError, match="is not stored"):
         manifests.load(store, not_yet, verifier)
+
+
+def test_a_manifest_is_written_in_one_way_only(signer: Signer, verifier: Verifier, model: Path) -> None:
+    """The last character of padded base64 has bits that decode to nothing: they may not be other ones."""
+    tree = trees.describe(model)
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    for _ in range(100):
+        bundle = json.loads(signer.sign(SUBJECT, tree))
+        signature = bundle["dsseEnvelope"]["signatures"][0]
+        text = signature["sig"].rstrip("=")
+        if len(text) == len(signature["sig"]):
+            continue
+        signature["sig"] = f"{text[:-1]}{alphabet[alphabet.index(text[-1]) ^ 1]}{signature['sig'][len(text) :]}"
+        assert base64.b64decode(signature["sig"])
+        with pytest.raises(IntegrityError):
+            verifier.verify(json.dumps(bundle).encode(), SUBJECT, tree)
+        return
+    pytest.fail("a hundred signatures without padding")

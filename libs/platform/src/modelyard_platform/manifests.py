@@ -119,9 +119,9 @@ class Verifier:
             bundle = json.loads(manifest)
             hint = bundle["verificationMaterial"]["publicKey"]["hint"]
             envelope = bundle["dsseEnvelope"]
-            payload = base64.b64decode(envelope["payload"], validate=True)
+            payload = _decoded(envelope["payload"])
             (signature,) = envelope["signatures"]
-            signed = base64.b64decode(signature["sig"], validate=True)
+            signed = _decoded(signature["sig"])
             form = (bundle["mediaType"], envelope["payloadType"])
         except (ValueError, KeyError, TypeError, binascii.Error):
             raise IntegrityError(subject, "its manifest is no model signature (a Sigstore bundle)") from None
@@ -333,3 +333,11 @@ def _hash_of(curve: ec.EllipticCurve) -> hashes.HashAlgorithm:
     if curve.name not in by_curve:
         raise ValueError(f"the curve {curve.name} is not one of {', '.join(by_curve)}")
     return by_curve[curve.name]
+
+
+def _decoded(text: str) -> bytes:
+    """Base64 as it is written, and only so: Python's decoder passes over bits that say nothing. Raises ValueError."""
+    data = base64.b64decode(text, validate=True)
+    if base64.b64encode(data).decode() != text:
+        raise ValueError("its base64 is not as it is written")
+    return data
