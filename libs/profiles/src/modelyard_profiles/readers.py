@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Final, Literal, TypeVar
+from typing import Any, BinaryIO, Final, Literal, TypeVar
 
 import pyarrow as pa
 
@@ -126,20 +126,29 @@ def csv_names(file: DataFile, options: CsvOptions) -> tuple[str, ...]:
         try:
             reader = csv.open_csv(
                 content,
-                read_options=csv.ReadOptions(
-                    block_size=BLOCK_BYTES,
-                    use_threads=False,
-                    encoding=options.encoding,
-                    skip_rows=options.skip_lines,
-                    autogenerate_column_names=options.names == (),
-                ),
-                parse_options=csv.ParseOptions(delimiter=options.delimiter, newlines_in_values=options.multi_line),
+                read_options=_reads(options, autogenerate_column_names=options.names == ()),
+                parse_options=_parses(options),
             )
         except (pa.ArrowException, UnicodeError) as error:
             raise DataFileError(Path(file.name), first_line(error)) from error
         found = tuple(reader.schema.names)
         reader.close()
     return tuple(f"Column{number}" for number in range(1, len(found) + 1)) if options.names == () else found
+
+
+def _reads(options: CsvOptions, **names: Any) -> Any:
+    """One thread: with more, Arrow does not say which row is bad. Reading ahead still overlaps with what is done elsewhere."""
+    from pyarrow import csv
+
+    return csv.ReadOptions(
+        block_size=BLOCK_BYTES, use_threads=False, encoding=options.encoding, skip_rows=options.skip_lines, **names
+    )
+
+
+def _parses(options: CsvOptions) -> Any:
+    from pyarrow import csv
+
+    return csv.ParseOptions(delimiter=options.delimiter, newlines_in_values=options.multi_line)
 
 
 def _csv_batches(file: DataFile, types: Types, options: CsvOptions) -> Batches:
@@ -152,17 +161,10 @@ def _csv_batches(file: DataFile, types: Types, options: CsvOptions) -> Batches:
     reader = None
     with file.opened() as content:
         try:
-            # One thread: with more, Arrow does not say which row is bad. Reading ahead still overlaps with what is done here.
             reader = csv.open_csv(
                 content,
-                read_options=csv.ReadOptions(
-                    block_size=BLOCK_BYTES,
-                    use_threads=False,
-                    encoding=options.encoding,
-                    skip_rows=options.skip_lines,
-                    column_names=list(options.names) if options.names is not None else None,
-                ),
-                parse_options=csv.ParseOptions(delimiter=options.delimiter, newlines_in_values=options.multi_line),
+                read_options=_reads(options, column_names=list(options.names) if options.names is not None else None),
+                parse_options=_parses(options),
                 convert_options=csv.ConvertOptions(
                     column_types=types,
                     null_values=list(options.missing),

@@ -6,13 +6,15 @@ import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from http import HTTPStatus
 from threading import Lock
 from typing import Final, Self
 
 import httpx
 
 from modelyard.api.http import Http, Json, is_loopback, log
-from modelyard.errors import UnreachableError
+from modelyard.errors import ModelyardError, UnreachableError
+from modelyard_platform.errors import NotFoundError
 from modelyard_platform.trees import Blobs, DigestMismatchError
 
 Advance = Callable[[int], None]
@@ -83,7 +85,7 @@ class RemoteBlobs(Blobs):
                 self._places[place["sha256"]] = place
 
     def chunks(self, digest: str) -> Iterator[bytes]:
-        """One's bytes. A stream that breaks off is continued where it did."""
+        """One's bytes. A stream that breaks off is continued where it did. Raises NotFoundError, ModelyardError."""
         seen, size, breaks = hashlib.sha256(), 0, 0
         while True:
             try:
@@ -117,7 +119,12 @@ class RemoteBlobs(Blobs):
                     self._lost(error)
             if answer is None or answer.status_code != (206 if at else 200):
                 opened = partial(self._http.opened, f"blobs/{digest}", headers=headers)
-                answer = self._http.repeated(lambda: stack.enter_context(opened()))
+                try:
+                    answer = self._http.repeated(lambda: stack.enter_context(opened()))
+                except ModelyardError as error:
+                    if error.status == HTTPStatus.NOT_FOUND:
+                        raise NotFoundError(error.detail, code=error.code) from error
+                    raise
             yield answer
 
     def _place(self, digest: str) -> Json | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -18,11 +17,10 @@ from modelyard.api.blobs import Advance, RemoteBlobs
 from modelyard.api.http import Http
 from modelyard.errors import DownloadError, ModelyardError, UploadError
 from modelyard_platform import manifests
-from modelyard_platform.errors import PlatformError
+from modelyard_platform.errors import NotFoundError, PlatformError
 from modelyard_platform.manifests import Signed, Verifier
 from modelyard_platform.trees import Snapshot, Tree, download, send
 
-_DELAYS_S: Final = (0.2, 0.4, 0.8, 1.6)
 _PROGRESS_FROM: Final = 8 << 20
 _IGNORE_FILES: Final = (".amlignore", ".gitignore")
 _NEVER_CODE: Final = frozenset({".git", "__pycache__"})
@@ -83,23 +81,17 @@ class Trees:
             DownloadError: they are not what was signed, or cannot be written.
             ModelyardError: a file is not there, or the server was away for too long.
         """
-        for delay in (*_DELAYS_S, None):
-            try:
-                with self._downloading(size, target) as (blobs, advance):
-                    manifests.download(blobs, signed, verifier, target, kept=advance)
-            except ModelyardError as error:
-                if error.status != HTTPStatus.NOT_FOUND or delay is None:
-                    raise
-                time.sleep(delay)  # the manifest is stored some moments after the registration
-            else:
-                return target
-        raise AssertionError("unreachable")
+        with self._downloading(size, target) as (blobs, advance):
+            manifests.download(blobs, signed, verifier, target, kept=advance)
+        return target
 
     @contextmanager
     def _downloading(self, size: int, target: Path) -> Iterator[tuple[RemoteBlobs, Advance]]:
         try:
             with _progress("downloading", size) as advance, RemoteBlobs(self._http, advance) as blobs:
                 yield blobs, advance
+        except NotFoundError as error:
+            raise ModelyardError(error.detail, code=error.code, status=HTTPStatus.NOT_FOUND) from error
         except PlatformError as error:
             raise DownloadError(error.detail) from error
         except OSError as error:

@@ -176,17 +176,8 @@ class _Plain(HTTPConnection):
         return connected
 
 
-class _Secure(HTTPSConnection):
+class _Secure(_Plain, HTTPSConnection):
     """The same with TLS, whose handshake is watched too."""
-
-    def __init__(self, *arguments: Any, opened: list[socket.socket], **more: Any) -> None:
-        super().__init__(*arguments, **more)
-        self._opened = opened
-
-    def _new_conn(self) -> socket.socket:
-        connected = super()._new_conn()
-        self._opened.append(connected.dup())
-        return connected
 
 
 class _PlainPool(urllib3.HTTPConnectionPool):

@@ -50,8 +50,12 @@ def _summary(store: ObjectStore, tree: str) -> Any:
     file = next((file for file in trees.load(store, tree).files if file.path == SUMMARY), None)
     if file is None:
         raise NotFoundError(f"the explanation has no {SUMMARY}", code="explanation_missing")
+    if file.size > MAX_SUMMARY_BYTES:
+        raise InvalidError(
+            f"the explanation's {SUMMARY} is larger than {MAX_SUMMARY_BYTES} bytes", code="explanation_invalid"
+        )
     try:
-        summary = json.loads(store.get_bytes(file.sha256, limit=MAX_SUMMARY_BYTES), parse_constant=_not_finite)
+        summary = json.loads(b"".join(trees.chunks(store, file)), parse_constant=_not_finite)
     except (ValueError, RecursionError) as error:
         raise InvalidError(f"the explanation's {SUMMARY} is no JSON: {error}", code="explanation_invalid") from error
     if not isinstance(summary, dict):
