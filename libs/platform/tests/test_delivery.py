@@ -16,7 +16,7 @@ from modelyard_contracts import Event, decode
 from modelyard_contracts.registry import ModelRegistered
 from modelyard_platform import dead_letters, inbox, outbox
 from modelyard_platform.cause import Cause
-from modelyard_platform.database import Connection, Pool, create_pool, transaction
+from modelyard_platform.database import Connection, Pool, connect, create_pool, transaction
 from modelyard_platform.errors import InvalidError, NotFoundError
 from modelyard_platform.relay import Relay
 from modelyard_platform.service import background
@@ -123,6 +123,21 @@ async def test_two_relays_publish_each_event_once(bench: Bench) -> None:
     async with bench.relay(), bench.relay():
         await asyncio.gather(*(bench.change(str(version)) for version in range(50)))
         await bench.published(50)
+
+
+async def test_an_event_wakes_the_relay_of_its_schema_only(bench: Bench) -> None:
+    connection = await connect(bench.dsn)
+    mine, told = await connection.fetchval("select current_schema()"), list[str]()
+    for schema in (mine, "another"):
+        await connection.add_listener(outbox.CHANNEL + schema, lambda *heard: told.append(heard[2]))
+    await bench.change("1")
+
+    async def heard() -> bool:
+        return bool(told)
+
+    await eventually(heard)
+    await connection.close()
+    assert told == [outbox.CHANNEL + mine]
 
 
 async def test_one_subjects_events_are_numbered_without_a_gap(bench: Bench) -> None:

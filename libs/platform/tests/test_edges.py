@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from typing import get_args
 
@@ -22,6 +23,18 @@ ADA = Identity(actor="user:ada", role="deployer", workspace="default")
 
 def test_a_signed_identity_comes_back() -> None:
     assert identity.verify(KEY, identity.sign(KEY, ADA, issuer="gateway")) == ADA
+
+
+def test_an_identity_that_was_accepted_once_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = identity.sign(KEY, ADA, issuer="gateway", lifetime_s=60)
+    assert identity.verify(KEY, token) == ADA
+    later = time.time() + 66
+    monkeypatch.setattr(time, "time", lambda: later)
+    with pytest.raises(UnauthenticatedError) as refused:
+        identity.verify(KEY, token)
+    assert refused.value.code == "token_expired"
+    with pytest.raises(UnauthenticatedError, match="not valid"):
+        identity.verify("another-key-of-at-least-thirty-two", token)
 
 
 @pytest.mark.parametrize(

@@ -9,24 +9,25 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
-from modelyard_contracts import Event, EventData, encode, full_type
+from modelyard_contracts import Event, EventData, full_type
 from modelyard_platform.cause import Cause
 from modelyard_platform.database import Connection
 
-CHANNEL: Final = "modelyard_outbox"
-"""PostgreSQL notification that wakes the relay; the payload is the schema."""
+CHANNEL: Final = "modelyard_outbox_"
+"""PostgreSQL notification that wakes the relay of a schema, whose name follows: others sleep on."""
 
-# The row lock on the subject's counter also orders the commits of one subject's events.
-_NEXT_SEQUENCE: Final = """
-insert into outbox_sequences (workspace, subject, sequence) values ($1, $2, 1)
-on conflict (workspace, subject) do update set sequence = outbox_sequences.sequence + 1
-returning sequence
-"""
+# One statement, since each is a round trip within every change. The row lock on the subject's counter also orders the commits of
+# one subject's events.
 _INSERT: Final = """
-with event as (
-    insert into outbox (event_id, workspace, type, subject, sequence, envelope) values ($1, $2, $3, $4, $5, $6)
+with counted as (
+    insert into outbox_sequences (workspace, subject, sequence) values ($2, $4, 1)
+    on conflict (workspace, subject) do update set sequence = outbox_sequences.sequence + 1
+    returning sequence
+), event as (
+    insert into outbox (event_id, workspace, type, subject, sequence, envelope)
+    select $1::uuid, $2, $3, $4, sequence, '{"sequence":' || sequence || ',' || substr($5, 2) from counted
 )
-select pg_notify('modelyard_outbox', current_schema())
+select sequence, pg_notify('modelyard_outbox_' || current_schema(), '') from counted
 """
 
 
@@ -35,7 +36,6 @@ async def add(tx: Connection, source: str, data: EventData, cause: Cause) -> Eve
 
     The event exists exactly when the transaction commits. Its `sequence` counts the events of its subject without a gap.
     """
-    sequence = await tx.fetchval(_NEXT_SEQUENCE, cause.workspace, data.subject)
     event: Event[Any] = Event[Any](
         id=uuid4(),
         source=f"/modelyard/{source}",
@@ -47,9 +47,10 @@ async def add(tx: Connection, source: str, data: EventData, cause: Cause) -> Eve
         reason=cause.reason,
         correlationid=cause.correlation_id,
         causationid=cause.causation_id,
-        sequence=sequence,
+        sequence=1,  # until the database has counted
         traceparent=cause.traceparent,
         data=data.model_dump(mode="json"),
     )
-    await tx.execute(_INSERT, event.id, cause.workspace, data.TYPE, data.subject, sequence, encode(event).decode())
-    return event
+    uncounted = event.model_dump_json(exclude_none=True, exclude={"sequence"})
+    sequence = await tx.fetchval(_INSERT, event.id, cause.workspace, data.TYPE, data.subject, uncounted)
+    return event.model_copy(update={"sequence": sequence})

@@ -94,8 +94,9 @@ class Relay:
             while not await connection.fetchval(_TRY_LOCK):  # noqa: ASYNC110 - another process holds the lock
                 await asyncio.sleep(_POLL_S)
             # A mark that a crash loses means that the event is published again, and dropped as the copy it is.
-            await connection.execute("set synchronous_commit = off")
-            await connection.add_listener(outbox.CHANNEL, lambda *_: self._wake.set())
+            await connection.execute("set synchronous_commit = off; set plan_cache_mode = force_generic_plan")
+            schema = await connection.fetchval("select current_schema()")
+            await connection.add_listener(outbox.CHANNEL + schema, lambda *_: self._wake.set())
             loop = asyncio.get_running_loop()
             checked = pruned = -_PRUNE_EVERY_S
             while True:
