@@ -37,10 +37,7 @@ async def gateway(database: str, nats_url: str, bucket: Bucket) -> AsyncIterator
             postgres_dsn=SecretStr(database),
             nats_url=nats_url,
             identity_key=SecretStr(KEY),
-            s3_url=bucket.url,
-            s3_access_key=bucket.access_key,
-            s3_secret_key=SecretStr(bucket.secret_key),
-            s3_bucket=bucket.name,
+            **bucket.settings,
             owner_token_sha256=sha256(TOKEN.encode()).hexdigest(),
         )
     )
@@ -116,6 +113,36 @@ async def test_a_service_that_is_down_is_a_503_and_an_unknown_path_a_404(gateway
     assert (await gateway.get("/internal/v1/tokens/verify", headers=OWNER)).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("target", "status", "said"),
+    [
+        (b"/api/v1/models/%1B%00", 400, b"name"),
+        (b"/api/v1/models/caf\xc3\xa9/versions", 400, b"invalid http"),
+        (b"/api/v1/models/a%25%3Fb", 400, b"name"),
+        (b"/api/v1/models?search=caf%C3%A9", 200, b"items"),
+        (b"/api/v1/models/..%2F..%2F..%2Finternal%2Fv1%2Fexternal", 404, b"leads nowhere"),
+        (b"/api/v1/models/../../../internal/v1/external", 404, b"leads nowhere"),
+    ],
+)
+async def test_a_path_reaches_its_owner_as_it_came(
+    gateway: httpx.AsyncClient, target: bytes, status: int, said: bytes
+) -> None:
+    """As bytes on the wire: a client's library would mend some of them."""
+    reader, writer = await asyncio.open_connection(gateway.base_url.host, gateway.base_url.port)
+    head = b"GET %s HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\nauthorization: %s\r\n\r\n"
+    writer.write(head % (target, OWNER["Authorization"].encode()))
+    async with asyncio.timeout(20):
+        answer = await reader.read()
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 %d " % status), answer
+    assert said in answer.partition(b"\r\n\r\n")[2].lower()
+
+
+async def test_a_dead_letter_has_a_number(gateway: httpx.AsyncClient) -> None:
+    for number in (-1, 0, 1 << 63, "x"):
+        assert (await gateway.post(f"/api/v1/dead-letters/{number}/replay", headers=OWNER)).status_code == 400
+
+
 async def next_event(lines: AsyncIterator[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     async for line in lines:
@@ -173,3 +200,11 @@ async def test_the_page_shows_what_is_there_to_who_signed_in(gateway: httpx.Asyn
 
     change = await gateway.post("/api/v1/models", json=body)  # the cookie is sent, but may only read
     assert change.status_code == 403
+
+
+async def test_dead_letters_of_all_workspaces_are_the_first_ones_owners_to_see(gateway: httpx.AsyncClient) -> None:
+    made = await gateway.post("/api/v1/workspaces", json={"name": "lab"}, headers=OWNER)
+    lab = {"Authorization": f"Bearer {made.json()['token']}"}
+    assert (await gateway.get("/api/v1/dead-letters", headers=OWNER)).json()["items"] == []
+    assert (await gateway.get("/api/v1/dead-letters", headers=lab)).status_code == 403
+    assert (await gateway.post("/api/v1/dead-letters/1/replay", headers=lab)).status_code == 403

@@ -85,13 +85,16 @@ class Upstreams:
         headers: httpx.Headers | None = None,
         body: AsyncIterator[bytes] | bytes | None = None,
     ) -> httpx.Response:
-        """The service's answer, its body not yet read. Raises UnavailableError when it does not answer."""
+        """The service's answer, its body not yet read. What may not stand in `path` as it is has been encoded.
+
+        Raises UnavailableError when it does not answer.
+        """
         # As bytes: a header may hold what is not ASCII.
         passed = [
             (name, value) for name, value in (headers.raw if headers else []) if name.decode().lower() in _PASS_IN
         ]
         passed.append((b"authorization", f"Bearer {identity.sign(self._key, who, issuer='gateway')}".encode()))
-        url = httpx.URL(self._urls[owner]).copy_with(path=path, query=query)
+        url = httpx.URL(self._urls[owner]).copy_with(raw_path=path.encode() + (b"?" + query if query else b""))
         request = self._http.build_request(method, url, headers=passed, content=body)
         try:
             return await self._http.send(request, stream=True)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Path, Query
 from fastapi.responses import StreamingResponse
 from nats.aio.client import Client as Nats
 from nats.errors import ConnectionClosedError
@@ -24,7 +24,11 @@ from modelyard_platform.errors import ForbiddenError, InvalidError
 
 router = APIRouter(prefix="/api/v1")
 
+Sequence = Annotated[int, Path(ge=1, lt=1 << 63, description="the letter's number")]
+
 _HEARTBEAT_S: Final = 15.0
+_FIRST: Final = "default"
+"""The workspace whose owners look after the installation."""
 
 
 @router.get("/events/stream", tags=["events"], response_class=StreamingResponse)
@@ -74,9 +78,14 @@ async def _follow(
             await subscription.unsubscribe()
 
 
-def _require_owner(caller: Identity) -> None:
+def _require_keeper(caller: Identity) -> None:
+    """Dead letters are of every workspace, and hold what they told each other."""
     if not caller.may("owner"):
         raise ForbiddenError(f"{caller.actor} has the role {caller.role}; this needs owner")
+    if caller.workspace != _FIRST:
+        raise ForbiddenError(
+            f"an owner of the workspace {_FIRST!r} looks after dead letters; this token is of {caller.workspace!r}"
+        )
 
 
 @router.get("/dead-letters", tags=["events"])
@@ -84,13 +93,13 @@ async def list_dead_letters(
     parts: Wired, caller: Caller, limit: Annotated[int, Query(ge=1, le=1000)] = 100
 ) -> dict[str, Any]:
     """Messages that could not be handled, newest first, each with its reason."""
-    _require_owner(caller)
+    _require_keeper(caller)
     letters = await dead_letters.newest(parts.nats.jetstream(), limit)
     return {"items": [asdict(letter) for letter in letters], "next": None}
 
 
 @router.post("/dead-letters/{sequence}/replay", tags=["events"])
-async def replay(sequence: int, parts: Wired, caller: Caller) -> dict[str, Any]:
+async def replay(sequence: Sequence, parts: Wired, caller: Caller) -> dict[str, Any]:
     """Send a message again to where it failed, once the reason is mended."""
-    _require_owner(caller)
+    _require_keeper(caller)
     return asdict(await dead_letters.replay(parts.nats.jetstream(), sequence))

@@ -42,11 +42,13 @@ async def forward(path: str, request: Request, parts: Wired, caller: Caller) -> 
     owner = owner_of(path)
     if owner is None:
         raise NotFoundError(f"there is no /api/v1/{path.split('/', 1)[0]}; there are {', '.join(sorted(OWNERS))}")
+    if {".", ".."} & set(path.split("/")):
+        raise NotFoundError("a path with '.' or '..' leads nowhere")
     answer = await parts.upstreams.send(
         owner,
         caller,
         request.method,
-        request.url.path,
+        request.scope["raw_path"].decode("ascii"),  # what is in it is encoded: uvicorn has refused all else
         query=request.scope["query_string"],
         headers=httpx.Headers(request.headers.raw),
         body=request.stream(),
