@@ -1,4 +1,4 @@
-"""Interpreters with an unmodified MLflow client, one for each major version, made from the index once and shared by all test processes."""
+"""Interpreters with what a test pins, such as an unmodified MLflow client: made from the index once, shared by all test processes."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from typing import Final
 
 from modelyard.stack import parts
 
-SCRIPTS: Final = Path(__file__).parents[1] / "fixtures" / "mlflow"
 _ROOT: Final = Path(__file__).parents[4]
 _INSTALL_S: Final = 170.0
 
 
-def interpreter(client: str) -> Path:
-    """The interpreter with what `<client>.txt` pins; made again when that changes. Raises RuntimeError with what uv says."""
-    requirements = SCRIPTS / f"{client}.txt"
-    folder = _ROOT / "build" / "test-environments" / client
+def interpreter(requirements: Path) -> Path:
+    """The interpreter with exactly what a file pins; made again when that changes. Raises RuntimeError with what uv says."""
+    name = requirements.stem
+    folder = _ROOT / "build" / "test-environments" / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     python, stamp = folder / "bin" / "python", folder / "installed"
     wanted = f"{sys.version}\n{requirements.read_text(encoding='utf-8')}"
-    with (folder.parent / f"{client}.lock").open("w") as lock:
+    with (folder.parent / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
             uv = parts.binary("uv")

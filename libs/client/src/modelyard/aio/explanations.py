@@ -3,14 +3,29 @@
 
 from __future__ import annotations
 
-from importlib import resources
+import asyncio
+import shlex
+import time
 from pathlib import Path
 from typing import Any
 
 from modelyard.aio.assets import Assets
 from modelyard.aio.http import Http
 from modelyard.aio.jobs import Jobs
-from modelyard.api.explanations import _ENVIRONMENT, EXPLAINS, _type_of
+from modelyard.api.explanations import (
+    _BESIDE,
+    _LOOKED_INTO_S,
+    _ONNX,
+    _PACKAGES,
+    _POLL_S,
+    _SCRIPT,
+    EXPLAINS,
+    Explained,
+    _conda,
+    _flavour,
+    _packed,
+    _type_of,
+)
 from modelyard.api.http import Json, quoted
 from modelyard.errors import ModelyardError
 
@@ -31,44 +46,50 @@ class Explanations:
         label: str | None = None,
         data: str | None = None,
         rows: int = 200,
+        environment: str | Json | None = None,
+        code: str | Path | None = None,
+        loader: str | None = None,
     ) -> Json:
         """Submit the job that explains a model version; when it has completed, `get` has its results.
 
+        The version's ONNX form is explained where it has one, otherwise the model itself, by the interpreter of its own environment.
+
         `data` is a reference (`azureml:NAME:VERSION`) or a path; without it the table that the version was registered with is taken.
+        `environment` is a reference or a mapping; without it the version's own is taken, or that of its MLflow folder, or the library that
+        wrote it. `loader` (`MODULE:FUNCTION` of the folder `code`) says how a model predicts that is of no library known here: given the
+        folder of its files it gives an object with `predict`, or a function, from a table to numbers.
 
         Raises:
-            ModelyardError: the version has no ONNX form to explain, or there is no data.
+            ModelyardError: nothing here can load the version, its environment is not known, or there is no data.
         """
         version = version or (None if label else str((await self._models.get(name))["version"]))
-        model = await self._models.get(name, version, label=label)
+        model = await self._looked_into(name, version, label)
         found = f"{name}:{model['version']}"
-        conversion = model.get("conversion") or {}
-        onnx = f"modelyard://trees/{conversion['tree']}" if conversion.get("tree") else f"azureml:{found}"
-        if not conversion.get("tree") and conversion.get("status") == "failed":
-            raise ModelyardError(
-                f"{found} has no ONNX form to explain: {conversion.get('detail')}", code="not_explainable"
-            )
+        explained = await self._explained(model, environment, loader)
         table = data or (f"modelyard://trees/{model['sample']}" if model.get("sample") else None)
         if table is None:
             raise ModelyardError(
                 f"{found} was registered without a sample of its inputs: say which data explains it", code="no_data"
             )
-        arguments = (
-            "--model ${{inputs.onnx}} --data ${{inputs.data}} --rows ${{inputs.rows}} --output ${{outputs.explanation}}"
+        how = f"--loader {shlex.quote(loader)}" if loader else f"--flavour {explained.flavour}"
+        files = "onnx" if explained.onnx else "model"
+        command = (
+            f"python {_SCRIPT} --model ${{{{inputs.{files}}}}}/{shlex.quote(explained.path)} {how} --data ${{{{inputs.data}}}} "
+            "--rows ${{inputs.rows}} --output ${{outputs.explanation}}"
         )
-        with resources.as_file(resources.files("modelyard") / "explaining") as code:
+        with _packed(code) as folder:
             return await self._jobs.create(
                 {
                     "type": "command",
                     "display_name": f"Explain {found}",
                     "experiment_name": "explanations",
                     "properties": {EXPLAINS: f"models/{name}/versions/{model['version']}"},
-                    "code": str(code),
-                    "command": f"python explain.py {arguments}",
-                    "environment": {"conda_file": _ENVIRONMENT},
+                    "code": folder,
+                    "command": command,
+                    "environment": explained.environment,
                     "inputs": {
                         "model": {"type": "custom_model", "path": f"azureml:{found}"},
-                        "onnx": {"type": "custom_model", "path": onnx},
+                        **({"onnx": {"type": "custom_model", "path": explained.onnx}} if explained.onnx else {}),
                         "data": {"type": _type_of(table), "path": table},
                         "rows": rows,
                     },
@@ -85,3 +106,60 @@ class Explanations:
         """`global.json` and `rows.parquet`, verified."""
         job: Any = (await self.get(name, version))["job"]
         return await self._jobs.download(job, "explanation", target=target)
+
+    async def _looked_into(self, name: str, version: str | None, label: str | None) -> Json:
+        """The version, once what its files are has been found out."""
+        until = time.monotonic() + _LOOKED_INTO_S
+        while True:
+            model = await self._models.get(name, version, label=label)
+            if model.get("inspection") is not None or not model.get("tree") or time.monotonic() > until:
+                return model
+            await asyncio.sleep(_POLL_S)
+
+    async def _explained(self, model: Json, environment: str | Json | None, loader: str | None) -> Explained:
+        conversion = model.get("conversion") or {}
+        own = bool(environment or loader)
+        if conversion.get("tree") and not own:
+            return Explained(f"modelyard://trees/{conversion['tree']}", "model.onnx", "onnx", _conda("3.11", _ONNX))
+        flavour, version, file = ("", None, "") if loader else _flavour(model)
+        if flavour == "onnx" and not own:
+            return Explained(None, file, flavour, _conda("3.11", _ONNX))
+        path = file.rpartition("/")[0] if flavour == "mlflow" else file
+        return Explained(None, path, flavour, await self._environment(model, flavour, version, file, environment))
+
+    async def _environment(
+        self, model: Json, flavour: str, version: str | None, file: str, given: str | Json | None
+    ) -> Json:
+        """The model's environment with what explaining needs beside it."""
+        stated = given or model.get("environment") or model["spec"].get("environment")
+        beside = list(_BESIDE)
+        if flavour == "mlflow":
+            beside.append(f"mlflow-skinny=={version}" if version else "mlflow-skinny")
+            stated = stated or await self._conda_of(model, file)
+        if any(one["name"] == "skops" for one in (model.get("inspection") or {}).get("flavours", ())):
+            beside.append("skops")
+        if stated is not None:
+            lock = await self._http.post("environment-locks", {"spec": stated})
+            packages = [str(one) for one in lock["packages"]]
+            there = {one.partition("==")[0] for one in packages}
+            there |= {"mlflow-skinny"} & {f"{one}-skinny" for one in there}
+            return _conda(lock["python"], [*packages, *(one for one in beside if one.partition("==")[0] not in there)])
+        if flavour in _PACKAGES:
+            package = _PACKAGES[flavour]
+            return _conda("3.11", [f"{package}=={version}" if version else package, *beside])
+        raise ModelyardError(
+            f"it is not known in which environment {model['name']}:{model['version']} predicts: register it with one, or say which",
+            code="not_explainable",
+        )
+
+    async def _conda_of(self, model: Json, mlmodel: str) -> Json | None:
+        """What an MLflow folder says of its environment."""
+        import yaml
+
+        beside = f"{mlmodel.rpartition('/')[0]}/conda.yaml".lstrip("/")
+        for file in (await self._models.files(model["name"], model["version"]))["files"]:
+            if file["path"] == beside:
+                return {
+                    "conda_file": yaml.safe_load((await self._http.request("GET", f"blobs/{file['sha256']}")).content)
+                }
+        return None

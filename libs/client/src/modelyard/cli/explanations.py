@@ -22,6 +22,13 @@ def register(group: flags.Group) -> None:
     flags.version(command)
     command.add_argument("--data", help="a reference or a path; default: the sample it was registered with")
     command.add_argument("--rows", type=flags.count, default=200, help="so many are explained (default: %(default)s)")
+    command.add_argument("--environment", help="a reference: what the model predicts in; default: what is known of it")
+    command.add_argument("--code", metavar="FOLDER", help="modules that the model or --loader needs")
+    command.add_argument(
+        "--loader",
+        metavar="MODULE:FUNCTION",
+        help="of --code: given the model's folder, it gives what predicts a table",
+    )
     command.add_argument("-s", "--stream", action="store_true", help="wait, and print what the job writes")
     flags.changes(command)
     command = group.verb("explanation", explanation, draw=drawn, example="model explanation -n NAME -v 1")
@@ -31,10 +38,11 @@ def register(group: flags.Group) -> None:
 
 
 def explain(client: Client, options: argparse.Namespace) -> Any:
-    """Submit the job that explains a model version: Shapley values of its ONNX form over rows of data."""
+    """Submit the job that explains a model version: Shapley values of its predictions over rows of data."""
     job = client.explanations.create(
-        options.name, options.version, label=options.label, data=options.data, rows=options.rows
-    )
+        options.name, options.version, label=options.label, data=options.data, rows=options.rows,
+        environment=options.environment, code=options.code, loader=options.loader,
+    )  # fmt: skip
     return jobs.submitted(client, job, options)
 
 
