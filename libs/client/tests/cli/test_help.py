@@ -3,10 +3,12 @@ import shlex
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 from modelyard.cli import _COMMANDS, main, read
+from modelyard.cli.azure import accept
 
 AZ: dict[str, set[str]] = {
     "model": {"create", "show", "list", "update", "archive", "restore", "download", "share", "package"},
@@ -39,6 +41,26 @@ AZ: dict[str, set[str]] = {
 }
 """What `az ml` has of each group that scripts use."""
 
+COUNTED = {
+    "model": "show create list package archive share",
+    "online-deployment": "create show get-logs update delete",
+    "online-endpoint": "delete create invoke show update get-credentials",
+    "job": "stream create show download list update",
+    "compute": "create show update attach",
+    "batch-endpoint": "invoke create delete show update",
+    "batch-deployment": "create show list-jobs delete",
+    "workspace": "show",
+    "component": "show create",
+    "data": "create",
+    "environment": "create show",
+    "schedule": "create show list update disable enable delete",
+}
+FLAGS = (
+    "--name --query -n -o --registry-name --set --file -f --yes --label --request-file --all-traffic --input --web --input-type "
+    "--traffic --set-default --no-wait --local --output-name --mirror-traffic --skip-script-validation --endpoint --f "
+    "-g --resource-group -w --workspace-name --subscription --only-show-errors --debug --verbose"
+)
+
 
 def parsers() -> dict[tuple[str, ...], argparse.ArgumentParser]:
     """Every group, and every command of every group."""
@@ -46,6 +68,7 @@ def parsers() -> dict[tuple[str, ...], argparse.ArgumentParser]:
     for module, names in _COMMANDS.items():
         groups = argparse.ArgumentParser().add_subparsers()
         import_module(f"modelyard.cli.{module}").register(groups)
+        accept(groups)
         assert tuple(groups.choices) == names
         for name, group in groups.choices.items():
             found[name,] = group
@@ -80,28 +103,45 @@ def test_scripts_for_az_find_every_group_and_verb() -> None:
     assert {(group, verb) for group, verbs in AZ.items() for verb in verbs} <= there
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "model create --n m --f model.yml --set tags.a=b version=2 --set path=x -g rg -w ws --registry-name company",
-        "model show -n m -l latest --registry azureml --query id -o tsv",
-        "model update --name m --version 1 --set tags.a=b --add tags c=d --remove tags.e --stage Production",
-        "job create --file job.yml --stream --set inputs.a=1 --web --query name -o tsv",
-        "job download -n j --output-name model --download-path . --all",
-        "online-endpoint update --name e --traffic 'blue=90 green=10' --mirror-traffic green=10",
-        "online-endpoint invoke --name e --request-file r.json --deployment blue",
-        "online-deployment create --name blue --endpoint e -f blue.yml --all-traffic --skip-script-validation --no-wait",
-        "online-deployment get-logs -n blue --endpoint-name e --lines 100",
-        "online-deployment update -n blue -e e --set instance_count=2",
-        "batch-endpoint invoke -n e --input azureml:x:1 --input-type uri_folder --set a=b --query name -o tsv",
-        "batch-deployment create -f d.yml --endpoint-name e --set-default",
-        "compute create -n cpu --type amlcompute --min-instances 0 --max-instances 8",
-        "schedule update -n s --set trigger.interval=2 --no-wait",
-        "model list -n m --max-results 5 --search 'TagName=TagValue' --all-versions --sort=-created_at",
-    ],
-)
-def test_lines_of_az_scripts_are_understood(line: str) -> None:
-    assert callable(read(shlex.split(line)).run)
+def lines(name: str) -> list[list[str]]:
+    """Calls as they are in scripts, without `az ml`."""
+    calls = [shlex.split(line) for line in (Path(__file__).parent / name).read_text().splitlines()]
+    return [call[2:] if call[1] == "ml" else call[1:] for call in calls]
+
+
+@pytest.mark.parametrize("arguments", lines("az_lines.txt"), ids=" ".join)
+def test_lines_of_az_scripts_are_understood(arguments: list[str]) -> None:
+    options = read(arguments)
+    assert callable(options.run)
+    assert not getattr(options, "takes_any", False)
+
+
+@pytest.mark.parametrize("arguments", lines("az_lines_refused.txt"), ids=" ".join)
+def test_lines_of_az_scripts_that_ask_for_what_is_not_there_are_told_why(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELYARD_HOME", str(tmp_path))  # nobody is asked
+    assert main(arguments) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert len(said.err) > 40
+    assert said.err.count("\n") == 1
+
+
+def test_the_lines_have_what_scripts_use() -> None:
+    """Verbs and flags as they were counted in public scripts."""
+    used = [*lines("az_lines.txt"), *lines("az_lines_refused.txt")]
+    assert {(group, verb) for group, verbs in COUNTED.items() for verb in verbs.split()} <= {
+        (a, b) for a, b, *_ in used
+    }
+    assert set(FLAGS.split()) <= {word for line in used for word in line}
+
+
+def test_a_flag_that_nobody_knows_is_refused() -> None:
+    """So that the lines above fail when a flag is lost."""
+    with pytest.raises(SystemExit) as exit_:
+        read(["compute", "create", "-n", "cpu", "--no-such-flag"])
+    assert exit_.value.code == 2
 
 
 @pytest.mark.parametrize(
@@ -109,11 +149,11 @@ def test_lines_of_az_scripts_are_understood(line: str) -> None:
     [
         ("batch-endpoint invoke -n e --input x --request-file y", "batch scoring is not supported yet"),
         ("batch-deployment list-jobs -n d", "batch scoring is not supported yet"),
-        ("compute create -f c.yml", "none has to be made"),
-        ("datastore show --name d", "datastores are not supported yet"),
-        ("connection create -f c.yml", "connections are not supported yet"),
+        ("compute start -n c", "nothing runs on a compute here"),
+        ("datastore mount --datastore d", "`data download` brings them here"),
+        ("serverless-endpoint create -f c.yml", "deploy a model of your own"),
         ("model package -n m -v 1 -f p.yml", "packaged when it is made"),
-        ("job update -n j --set tags.a=b", "stays as it was submitted"),
+        ("job create -f j.yml --save-as x.yml", "print it with `-o yaml`"),
         ("workspace update -n w --set description=x", "no settings"),
         ("online-endpoint create -n e --local", "--local: "),
         ("online-deployment create -f d.yml --local --vscode-debug", "--local: "),

@@ -74,6 +74,20 @@ def test_a_version_is_shared(environment: Platform, write: Write, capsys: Captur
     assert "nowhere" in capsys.readouterr().err
 
     made = json.loads(said(capsys, "workspace", "create", "-n", "team-b"))
+    said(capsys, "workspace", "create", "-n", "team-c")
+    lists = said(
+        capsys, "registry", "update", "-n", "company", "--add-writer", "team-b", "team-c", "--remove-writer", "team-c",
+        "--query", "writers",
+    )  # fmt: skip
+    assert json.loads(lists) == ["default", "team-b"]
+    said(capsys, "registry", "create", "-n", "lab", "--writer", "team-b", "--writer", "team-c")
+    assert json.loads(said(capsys, "registry", "show", "-n", "lab", "--query", "writers")) == [
+        "default",
+        "team-b",
+        "team-c",
+    ]
+    assert main(["registry", "update", "-n", "lab", "--add-writer", "team-x"]) == 2
+    assert "team-c" in capsys.readouterr().err
     assert said(capsys, "workspace", "show", "--query", "mlflow_tracking_uri", "-o", "tsv") == f"{environment.url}\n"
     with Client(environment.url, made["token"]) as other:
         assert other.models.list() == []
@@ -124,7 +138,7 @@ def test_files_are_held_against_what_was_signed(
     assert "is trusted" in capsys.readouterr().err
     (tmp_path / "got/m/clf/model.pkl").write_text("q")
     assert main(list(local)) == 1
-    assert "models/m/versions/1 is refused" in capsys.readouterr().err
+    assert "default/models/m/versions/1 is refused" in capsys.readouterr().err
     assert main([*local, "--public-key", "model.yml"]) == 1
     assert "public key cannot be used" in capsys.readouterr().err
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from modelyard_specs.errors import Code, KeyPath, Problem, render_path
 from modelyard_specs.kinds import Kind
-from modelyard_specs.kinds.base import Inlined, Spec, WithoutEffect
+from modelyard_specs.kinds.base import Inlined, Secret, Spec, WithoutEffect
 from modelyard_specs.references import LocalPath, Reference
 from modelyard_specs.yaml_source import Source, WrittenFloat, WrittenInt
 
@@ -80,12 +80,13 @@ def problem_at(
 
 
 def plain(value: Any, on_local_path: OnLocalPath, path: KeyPath = (), marker: Inlined | None = None) -> Any:
-    """A model as JSON values; ``on_local_path`` says what becomes of local paths."""
+    """A model as JSON values, without its secrets; ``on_local_path`` says what becomes of local paths."""
     match value:
         case Spec():
             return {
                 key: plain(item, on_local_path, (*path, key), _inlined(markers))
                 for key, item, markers in value.entries()
+                if not any(isinstance(marker, Secret) for marker in markers)
             }
         case dict():
             return {key: plain(item, on_local_path, (*path, key)) for key, item in value.items()}

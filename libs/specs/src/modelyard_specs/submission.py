@@ -47,9 +47,6 @@ _KINDS: Final[Mapping[Kind, str]] = MappingProxyType(
         "batch_deployment": "batch deployments are not supported yet",
         "serverless_endpoint": "serverless endpoints are models of the original's catalog: deploy a model of your own",
         "import_schedule": "schedules that import data are not supported yet",
-        "datastore": "datastores are the original's: data lies in this stack's S3, or names its address",
-        "compute": "compute is not made from files: steps and deployments run where this stack runs",
-        "connection": "connections are not supported yet",
         "workspace": "workspaces are not made from files: `modelyard workspace create`",
         "registry": "registries of the original are not made from files",
     }

@@ -23,16 +23,16 @@ _IGNORED: Final = (
     ("--subscription",),
     ("--registry-name",),
     ("--only-show-errors",),
-    ("--skip-script-validation",),
-    ("--package-model",),
+    ("--debug",),
+    ("--verbose",),
 )
-_WITHOUT_VALUE: Final = frozenset({"--only-show-errors", "--skip-script-validation", "--package-model"})
-_REFUSED: Final = {
-    "--local": "endpoints of their own in Docker are no part of this; `modelyard up` is the whole platform on this machine: "
-    "leave --local out",
-    "--vscode-debug": "it needs --local, which is no part of this",
-}
-"""Flags of `az ml` that change what happens: passing them over would do something else than was asked for."""
+_WITHOUT_VALUE: Final = frozenset({"--only-show-errors", "--debug", "--verbose"})
+_FORMATS: Final = ("json", "yaml", "table", "tsv", "none")
+
+
+def _format(name: str) -> str:
+    """`az` has coloured forms of two of them too."""
+    return {"jsonc": "json", "yamlc": "yaml"}.get(name, name)
 
 
 class CommandError(Exception):
@@ -73,7 +73,7 @@ class Group:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         shown = command.add_argument_group("output")
-        shown.add_argument("-o", "--output", choices=("json", "yaml", "table", "tsv"), help="how to print it")
+        shown.add_argument("-o", "--output", type=_format, choices=_FORMATS, help="how to print it")
         shown.add_argument("--query", metavar="JMESPATH", help="what of it to print, such as `[0].name`")
         if shared:
             command.add_argument("--registry-name", dest="registry", metavar="REGISTRY", help="in this shared registry")
@@ -82,18 +82,17 @@ class Group:
                 continue
             action = "store_true" if flags[-1] in _WITHOUT_VALUE else "append"
             command.add_argument(*flags, dest="ignored_" + flags[-1].strip("-"), action=action, help=argparse.SUPPRESS)
-        for flag in _REFUSED:
-            command.add_argument(flag, action="store_true", help=argparse.SUPPRESS)
         command.set_defaults(command=run, run=_run, columns=tuple(columns), draw=draw)
         return command
 
 
-def group(groups: Groups, name: str, says: str, example: str) -> Group:
-    """A new group of commands."""
+def group(groups: Groups, name: str, says: str | None, example: str) -> Group:
+    """A new group of commands. One that says nothing of itself is not listed."""
+    listed: dict[str, Any] = {} if says is None else {"help": says}
     parser = groups.add_parser(
         name,
-        help=says,
-        description=says[:1].upper() + says[1:] + ".",
+        **listed,
+        description=f"{says[:1].upper()}{says[1:]}." if says is not None else None,
         epilog=f"example:\n  modelyard {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -171,9 +170,25 @@ def deletes(command: argparse.ArgumentParser) -> None:
     command.add_argument("-y", "--yes", action="store_true", help="do not ask")
 
 
-def web(command: argparse.ArgumentParser) -> None:
+def web(command: argparse.ArgumentParser, *short: str) -> None:
     """`--web`."""
-    command.add_argument("--web", action="store_true", help="open its page")
+    command.add_argument(*short, "--web", action="store_true", help="open its page")
+
+
+def tags(command: argparse.ArgumentParser) -> None:
+    """`--tags`."""
+    command.add_argument("--tags", nargs="+", default=[], metavar="KEY=VALUE", help="over those of the specification")
+
+
+def tagged(options: argparse.Namespace) -> list[str]:
+    """`--tags` as changes of the specification. Raises CommandError."""
+    import json
+
+    given = [tag.partition("=") for tag in options.tags or ()]
+    for key, equals, value in given:
+        if not equals or not key:
+            raise CommandError(f"--tags {key or '='}{value}: write KEY=VALUE", status=2)
+    return [f"tags.{key}={json.dumps(value)}" for key, _, value in given]
 
 
 def overrides(options: argparse.Namespace, **values: str | None) -> list[str]:
@@ -220,11 +235,11 @@ def _run(options: argparse.Namespace) -> int:
         from modelyard.cli.edits import check_edits
 
         check_edits(options.edits)
-    for flag, refusal in _REFUSED.items():
-        if getattr(options, flag.strip("-").replace("-", "_")):
-            raise CommandError(f"{flag}: {refusal}")
+    for name, refusal in getattr(options, "refusals", {}).items():
+        if getattr(options, f"refused_{name}"):
+            raise CommandError(f"--{name}: {refusal}")
     ignored = [name for name, value in vars(options).items() if name.startswith("ignored_") and value]
-    if ignored:
+    if ignored and not getattr(options, "takes_any", False):
         said = ", ".join(f"--{name.removeprefix('ignored_')}" for name in ignored)
         print(f"note: {said} means nothing here and was passed over", file=sys.stderr)
     if getattr(options, "offline", False):

@@ -22,28 +22,38 @@ _GROUPS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
         "batch scoring is not supported yet; a command job can score a dataset",
         (*_CRUD, "list-jobs"),
     ),
-    "compute": (
-        "where jobs run",
-        "jobs run on the nodes of this installation, whatever their `compute:` says: none has to be made",
-        (*_CRUD, "attach", "detach", "start", "stop", "restart", "list-nodes", "list-sizes", "list-usage"),
-    ),
-    "datastore": (
-        "storage outside Modelyard",
-        "datastores are not supported yet; data may name an S3, HTTP or file address as its path",
-        (*_CRUD,),
-    ),
-    "connection": (
-        "secrets of other services",
-        "connections are not supported yet",
-        (*_CRUD,),
-    ),
 }
+
+
+_CLOUD: Final = "this belongs to the original's cloud, and is no part of this"
+_FEATURES: Final = "feature stores are not supported; register features as data, and make them in a job"
+_OF_CLOUD: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "serverless-endpoint": (
+        "models of the original's catalog are not served here: deploy a model of your own with online-endpoint",
+        (*_CRUD, "get-credentials", "regenerate-keys"),
+    ),
+    "marketplace-subscription": (_CLOUD, _CRUD),
+    "feature-set": (
+        _FEATURES,
+        (*_CRUD, "archive", "restore", "backfill", "get-feature", "list-features", "list-materialization-operation"),
+    ),
+    "feature-store": (_FEATURES, (*_CRUD, "provision-network")),
+    "feature-store-entity": (_FEATURES, (*_CRUD, "archive", "restore")),
+    "index": ("indexes are not supported; an index is data, or a model", _CRUD),
+    "virtual-cluster": (_CLOUD, _CRUD),
+    "capability-host": (_CLOUD, _CRUD),
+    "deployment-template": ("a deployment is described by its own file", (*_CRUD, "archive", "restore")),
+    "azure-openai-deployment": (_CLOUD, _CRUD),
+}
+"""Groups of `az ml` that stay unsupported: known, and not listed among the commands."""
 
 
 def register(groups: Groups) -> None:
     """Add the groups, each verb refusing with the group's reason."""
-    for name, (says, reason, verbs) in _GROUPS.items():
-        group = flags.group(groups, name, f"{says} (not supported yet)", f"{name} {verbs[0]} --help")
+    listed = {name: (f"{says} (not supported yet)", reason, verbs) for name, (says, reason, verbs) in _GROUPS.items()}
+    hidden = {name: (None, reason, verbs) for name, (reason, verbs) in _OF_CLOUD.items()}
+    for name, (says, reason, verbs) in (listed | hidden).items():
+        group = flags.group(groups, name, says, f"{name} {verbs[0]} --help")
         for each in verbs:
             verb(group, each, reason, f"{name} {each}")
 

@@ -32,6 +32,13 @@ class WithoutEffect:
 
 
 @dataclass(frozen=True)
+class Secret(WithoutEffect):
+    """Marks a field that gives access to something: it is accepted, and neither sent nor kept. ``instead`` says what does it here."""
+
+    instead: str
+
+
+@dataclass(frozen=True)
 class Inlined:
     """Marks a reference whose local file is read into the spec when it leaves the client: a component, a job, a data
     import, or free YAML (a conda file). Every other local path is uploaded."""

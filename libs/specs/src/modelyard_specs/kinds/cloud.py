@@ -1,13 +1,29 @@
-"""What only a cloud has: datastores, compute, connections, workspaces, registries. They parse, so that a folder of
-files can be checked and what is in them be told; nothing here acts on them. Credentials are never shown."""
+"""What a cloud has: datastores, compute, connections, which are kept by name without what gives access to them; workspaces and
+registries, which parse, so that a folder of files can be checked."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
-from modelyard_specs.kinds.base import Flag, Resource, Snake, Spec, Text, Whole
+from modelyard_specs.kinds.base import Flag, Resource, Secret, Snake, Spec, Text, Whole
+from modelyard_specs.secrets import without_secrets
 
-Credentials = Annotated[dict[str, Any] | None, Field(repr=False)]
+_OPERATOR: Final = (
+    "the operator's settings EXTERNAL_S3_* say what s3:// addresses are read with, EXTERNAL_HOSTS which hosts may be"
+)
+_NOBODY: Final = "nobody signs in to a compute: steps run on this installation's own nodes"
+_STEP: Final = "a step gets what it needs by its `environment_variables`"
+
+Hidden = Annotated[dict[str, Any] | None, Field(repr=False)]
+
+
+class Kept(Resource):
+    """A resource that is kept by its name, without whatever in it gives access to something."""
+
+    def entries(self) -> Iterator[tuple[str, Any, list[Any]]]:
+        for key, item, markers in super().entries():
+            yield key, without_secrets(item)[0] if isinstance(item, dict | list | str) else item, markers
 
 
 class Artifact(Spec):
@@ -17,7 +33,7 @@ class Artifact(Spec):
     type: Text | None = None
 
 
-class Datastore(Resource):
+class Datastore(Kept):
     """A place where files lie."""
 
     name: Text
@@ -35,7 +51,7 @@ class Datastore(Resource):
     hdfs_server_certificate: Text | None = None
     endpoint: Text | None = None
     protocol: Text | None = None
-    credentials: Credentials = None
+    credentials: Annotated[Hidden, Secret(_OPERATOR)] = None
 
 
 _COMPUTE_TYPES = {
@@ -49,7 +65,7 @@ def _compute_type(value: object) -> object:
     return _COMPUTE_TYPES.get(found, found) if isinstance(found, str) else found
 
 
-class Compute(Resource):
+class Compute(Kept):
     """Machines: a cluster, one machine, or somebody's own."""
 
     name: Text
@@ -69,7 +85,7 @@ class Compute(Resource):
     namespace: Text | None = None
     identity: dict[str, Any] | None = None
     network_settings: dict[str, Any] | None = None
-    ssh_settings: Credentials = None
+    ssh_settings: Annotated[Hidden, Secret(_NOBODY)] = None
     ssh_public_access_enabled: Flag | None = None
     enable_node_public_ip: Flag | None = None
     enable_sso: Flag | None = None
@@ -93,12 +109,12 @@ class Compute(Resource):
     compute_location: Any = None
 
 
-class Connection(Resource):
+class Connection(Kept):
     """How to reach something outside."""
 
     type: Annotated[Text, Snake]
     target: Text | None = None
-    credentials: Credentials = None
+    credentials: Annotated[Hidden, Secret(_STEP)] = None
     is_shared: Flag | None = None
     metadata: dict[str, Any] | None = None
     endpoint: Text | None = None
@@ -107,7 +123,7 @@ class Connection(Resource):
     container_name: Text | None = None
     one_lake_workspace_name: Text | None = None
     artifact: dict[str, Any] | None = None
-    api_key: Annotated[Text | None, Field(repr=False)] = None
+    api_key: Annotated[Text | None, Field(repr=False), Secret(_STEP)] = None
     api_base: Text | None = None
     api_type: Text | None = None
     api_version: Text | None = None

@@ -6,12 +6,14 @@ from modelyard_specs.documents import Document
 from modelyard_specs.errors import KeyPath, nearest
 from modelyard_specs.expressions import EventAttribute
 from modelyard_specs.kinds.automation import Trigger
+from modelyard_specs.kinds.cloud import Kept
 from modelyard_specs.kinds.components import CommandComponent, ParallelComponent, PipelineComponent
 from modelyard_specs.kinds.jobs import CommandJob, PipelineJob, SweepJob
 from modelyard_specs.kinds.schedules import JobFrom, JobSchedule
 from modelyard_specs.validation.commands import check_component, check_job
 from modelyard_specs.validation.findings import Findings, expressions_of, one_of, refuse
 from modelyard_specs.validation.pipelines import PipelineCheck
+from modelyard_specs.validation.resources import check_resource
 
 __all__ = ["Findings", "check"]
 
@@ -37,6 +39,8 @@ def check(document: Document) -> Findings:
                     if not isinstance(expression, EventAttribute):
                         refuse(document, ("inputs", name), expression, "event.subject or event.data.PATH", findings)
             _check_created(document, trigger.create_job, trigger.inputs, findings)
+        case Kept() as resource:
+            check_resource(document, resource, findings)
         case _:
             pass
     return findings
