@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 import nats
 import pytest
-from services.notifier.tests.support import KEY, Client, Publish, Receiver, Start, make_event
+from services.notifier.tests.support import Client, Publish, Receiver, Start, make_event
 
 from modelyard_contracts import Event, EventData, encode, nats_subject
+from modelyard_testing.identities import KEY
 from notifier.app import build
 from notifier.settings import Settings
 

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from pydantic import SecretStr
-from services.scheduler.tests.support import KEY, World, bearer, builder_app, on_port
+from services.scheduler.tests.support import World, builder_app, on_port
 
 from modelyard.stack.provision import create_roles, migrate_all
 from modelyard_platform.objects import ObjectStore
+from modelyard_testing.identities import KEY, bearer
 from modelyard_testing.plugin import Bucket, PostgresServer
 from modelyard_testing.servers import in_thread
 from registry.app import build as build_registry
@@ -42,10 +43,7 @@ def settings(registry_schema: str, database: str, nats_url: str, bucket: Bucket)
         postgres_dsn=SecretStr(database),
         nats_url=nats_url,
         identity_key=SecretStr(KEY),
-        s3_url=bucket.url,
-        s3_access_key=bucket.access_key,
-        s3_secret_key=SecretStr(bucket.secret_key),
-        s3_bucket=bucket.name,
+        **bucket.settings,
         public_url="http://127.0.0.1:9",
         order_check_s=0.5,
     )

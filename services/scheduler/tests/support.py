@@ -21,18 +21,11 @@ from nats.js.api import AckPolicy, ConsumerConfig
 
 from modelyard_contracts import Event, decode
 from modelyard_contracts.work import StepOrder, StepResult
-from modelyard_platform import identity, trees
-from modelyard_platform.cause import Identity, Role
+from modelyard_platform import trees
 from modelyard_platform.objects import ObjectStore
 from modelyard_testing.conditions import eventually
+from modelyard_testing.identities import bearer
 from scheduler.settings import Settings
-
-KEY = "test-key-of-at-least-thirty-two-bytes"
-
-
-def bearer(role: Role = "owner", actor: str = "user:ada", workspace: str = "default") -> dict[str, str]:
-    who = Identity(actor=actor, role=role, workspace=workspace)
-    return {"Authorization": f"Bearer {identity.sign(KEY, who, issuer='test')}"}
 
 
 @asynccontextmanager
@@ -138,7 +131,9 @@ class Runner:
         assert answer.status_code == 204, answer.text
         line = f"runs {order.command}\n".encode()
         await jetstream.publish(
-            f"logs.{order.job}.{order.step}", line, headers={"attempt": str(order.attempt), "stream": "stdout"}
+            f"logs.{order.workspace}.{order.job}.{order.step}",
+            line,
+            headers={"attempt": str(order.attempt), "stream": "stdout"},
         )
         if "hang" in order.command:
             return

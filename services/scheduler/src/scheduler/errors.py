@@ -32,6 +32,15 @@ class JobEndedError(ConflictError):
         super().__init__(f"job {name!r} has ended already: {status}")
 
 
+class JobRunningError(ConflictError):
+    """What was asked for needs a job that has ended."""
+
+    code = "job_running"
+
+    def __init__(self, name: str, status: str) -> None:
+        super().__init__(f"job {name!r} is {status}: archive it when it has ended, or cancel it first")
+
+
 class OutputNotFoundError(NotFoundError):
     """The job has no such output, or not yet."""
 

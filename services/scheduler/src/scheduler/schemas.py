@@ -119,6 +119,18 @@ TagChanges = dict[Key, Annotated[Text, Field(max_length=8000)] | None]
 Params = dict[Key, Annotated[Text, Field(max_length=6000)]]
 
 
+class JobUpdate(BaseModel):
+    """What may change about a job; what is left out stays, empty text takes it away. `tags` take the place of all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    display_name: Text | None = Field(default=None, max_length=500)
+    experiment_name: Text | None = Field(default=None, max_length=500)
+    description: Text | None = Field(default=None, max_length=10_000)
+    tags: dict[Key, Annotated[Text, Field(max_length=8000)] | None] | None = None
+    archived: bool | None = Field(default=None, description="archived jobs are not listed unless they are asked for")
+
+
 class NewExperiment(BaseModel):
     """An experiment. `location` is where its runs' artifacts go when that is not here."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.scheduler.tests.support import ENVIRONMENT, World, bearer, command, events_of, pipeline, put_files
+from services.scheduler.tests.support import ENVIRONMENT, World, command, events_of, pipeline, put_files
+
+from modelyard_testing.identities import bearer
 
 
 async def refuse(world: World, spec: dict[str, Any], status: int = 400) -> dict[str, Any]:
@@ -23,7 +25,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (command(resources={"instance_count": 2}), "resources.instance_count", "more than one instance"),
     (command(code="./src"), "code", "local path"),
     (
-        command(inputs={"rate": 1, "d": {"type": "uri_file", "path": "azureml://datastores/d/paths/a.csv"}}),
+        command(inputs={"rate": 1, "d": {"type": "uri_file", "path": "wasbs://c@a.blob.core.windows.net/a.csv"}}),
         "inputs.d.path",
         "outside",
     ),

@@ -12,10 +12,11 @@ from contextlib import asynccontextmanager
 import asyncpg
 import httpx
 import nats
-from services.scheduler.tests.support import Runner, World, bearer, command, events_of, pipeline, put_files
+from services.scheduler.tests.support import Runner, World, command, events_of, pipeline, put_files
 
 from modelyard.stack.provision import create_streams
 from modelyard_testing.conditions import eventually
+from modelyard_testing.identities import bearer
 from scheduler.settings import Settings
 from scheduler.usecases.ordering import MAX_ORDERS
 

@@ -6,9 +6,10 @@ import asyncio
 from typing import Any
 
 import nats
-from services.scheduler.tests.support import ENVIRONMENT, World, bearer, command, events_of, pipeline, put_files
+from services.scheduler.tests.support import ENVIRONMENT, World, command, events_of, pipeline, put_files
 
 from modelyard_testing.conditions import eventually
+from modelyard_testing.identities import bearer
 
 
 async def test_a_command_job_runs_and_completes(world: World) -> None:
@@ -296,5 +297,27 @@ async def test_an_order_says_what_its_files_are_signed_as(world: World) -> None:
         await world.ended(job["name"])
     (order,) = runner.orders
     assert order.inputs["model"].tree == tree
-    assert order.inputs["model"].subject == "models/delay/versions/1"
+    assert order.inputs["model"].subject == "default/models/delay/versions/1"
     assert order.inputs["model"].manifest is None
+
+
+async def test_an_order_says_what_a_components_code_is_signed_as(world: World) -> None:
+    code = put_files(world.store, {"train.py": "print()"})
+    spec = command("python train.py", inputs={}, name="train", code=f"modelyard://trees/{code}")
+    answer = await world.registry.post("/api/v1/components", json={"spec": spec})
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["tree"] == code
+    own = {"type": "command", "command": "true", "environment": spec["environment"]}
+    steps = {
+        "registered": {"component": "azureml:train:1"},
+        "other": own | {"code": f"modelyard://trees/{put_files(world.store, {'a.py': ''})}"},
+    }
+    job = await world.submit({"type": "pipeline", "jobs": steps})
+    async with world.runner().running() as runner:
+        await world.ended(job["name"])
+    orders = {order.step: order for order in runner.orders}
+    assert (orders["registered"].code, orders["registered"].code_subject) == (
+        code,
+        "default/components/train/versions/1",
+    )
+    assert orders["other"].code_subject is None, "a job's own code is what its digest says"

@@ -7,6 +7,9 @@ from typing import Any
 
 from services.scheduler.tests.support import World, command, pipeline, put_files
 
+from modelyard_testing.conditions import eventually
+from modelyard_testing.identities import bearer
+
 
 def read(body: str) -> list[tuple[str, dict[str, Any]]]:
     """The server-sent events of an answer."""
@@ -57,6 +60,21 @@ async def test_what_runs_can_be_read_so_far(world: World) -> None:
         async def text() -> str:
             return (await world.scheduler.get(f"/api/v1/jobs/{job['name']}/logs")).text
 
-        from modelyard_testing.conditions import eventually
+        assert await eventually(text) == "runs hang\n"
+
+
+async def test_jobs_of_one_name_in_two_workspaces_have_logs_of_their_own(world: World) -> None:
+    job = await world.submit(command("hang"), name="same")
+    async with world.runner().running():
+        await world.until(job["name"], lambda document: document["status"] == "running")
+
+        async def text(workspace: str = "default") -> str:
+            headers = bearer("owner", workspace=workspace)
+            return (await world.scheduler.get("/api/v1/jobs/same/logs", headers=headers)).text
 
         assert await eventually(text) == "runs hang\n"
+        spec = {"spec": command("hang too"), "name": "same"}
+        answer = await world.scheduler.post("/api/v1/jobs", json=spec, headers=bearer("owner", workspace="lab"))
+        assert answer.status_code == 201, answer.text
+        assert await eventually(lambda: text("lab")) == "runs hang too\n"
+        assert await text() == "runs hang\n"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from services.scheduler.tests.support import World, bearer, command, pipeline, put_files
+from services.scheduler.tests.support import World, command, pipeline, put_files
+
+from modelyard_testing.identities import bearer
 
 DIGEST = "0" * 64
 
@@ -81,6 +83,9 @@ async def test_what_is_logged_twice_counts_once(world: World) -> None:
     assert len(page["items"]) == 3
     rest = await get(world, f"runs/{run['id']}/metrics/loss?limit=3&cursor={page['next']}")
     assert ([one["value"] for one in rest["items"]], rest["next"]) == (["-Infinity"], None)
+    for cursor in ("3", "1_2_x", f"{2**63}_0_0.0", "1_2_3_4"):
+        refused = await world.scheduler.get(f"/api/v1/runs/{run['id']}/metrics/loss", params={"cursor": cursor})
+        assert (refused.status_code, "cursor" in refused.json()["detail"]) == (400, True), cursor
     read = await get(world, f"runs/{run['id']}")
     assert [one["value"] for one in read["metrics"]] == ["-Infinity"]
     assert (read["params"], read["tags"]) == ({"rate": "0.1"}, {"a": "b"})

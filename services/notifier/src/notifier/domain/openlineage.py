@@ -29,6 +29,7 @@ RUN_EVENTS: Final[dict[str, str]] = {
     "step.completed": "COMPLETE",
     "step.reused": "COMPLETE",
     "step.failed": "FAIL",
+    "step.canceled": "ABORT",
 }
 """Our events that are events of a run, and what OpenLineage calls them."""
 

@@ -9,9 +9,10 @@ from fastapi.responses import StreamingResponse
 
 from modelyard_platform.http import Contributor, Reader
 from scheduler.api.parts import Limit, Wired, read_cursor
+from scheduler.domain.jobs import JobChange
 from scheduler.domain.steps import JobStatus
-from scheduler.schemas import Items, JobSubmission, OutputTree, Page
-from scheduler.usecases import advancing, logs, reading
+from scheduler.schemas import Items, JobSubmission, JobUpdate, OutputTree, Page
+from scheduler.usecases import advancing, describing, logs, reading
 from scheduler.usecases.submitting import Submission, submit_job
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
@@ -34,13 +35,16 @@ async def list_jobs(
     kind: Annotated[Literal["command", "pipeline"] | None, Query(alias="type")] = None,
     experiment: str | None = None,
     trigger: str | None = None,
+    archived: Annotated[
+        Literal["false", "true", "only"], Query(description="archived ones too, or no others")
+    ] = "false",
     cursor: str | None = None,
     limit: Limit = 100,
 ) -> Any:
     """Jobs, newest first."""
     items, following = await reading.list_jobs(
         parts.pool, caller.cause.workspace, before=read_cursor(cursor), status=status, kind=kind, experiment=experiment,
-        trigger=trigger, limit=limit,
+        trigger=trigger, archived=archived, limit=limit,
     )  # fmt: skip
     return {"items": items, "next": following}
 
@@ -49,6 +53,12 @@ async def list_jobs(
 async def get(name: str, parts: Wired, caller: Reader) -> dict[str, Any]:
     """One job with its steps, outputs and resolved specification."""
     return await reading.get_job(parts.pool, caller.cause.workspace, name)
+
+
+@router.patch("/{name}", operation_id="update_job")
+async def update(name: str, body: JobUpdate, parts: Wired, caller: Contributor) -> dict[str, Any]:
+    """Change what is said of a job: display name, experiment, description, tags; or archive it, or bring it back."""
+    return await describing.update_job(parts.pool, caller.cause, name, JobChange(**body.model_dump()))
 
 
 @router.get("/{name}/steps", response_model=Items, operation_id="list_steps")

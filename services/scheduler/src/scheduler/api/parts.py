@@ -37,7 +37,6 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 ExperimentId = Annotated[int, Path(ge=0, lt=2**63)]
 TextPath = Annotated[Text, Path(max_length=1024)]
 TextQuery = Annotated[Text, Query(max_length=1024)]
-Offset = Annotated[int, Query(ge=0, le=10**9)]
 
 
 def read_cursor(cursor: str | None) -> int:

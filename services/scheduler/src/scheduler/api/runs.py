@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from modelyard_platform.http import Contributor, Reader
-from scheduler.api.parts import ExperimentId, Limit, Offset, TextPath, TextQuery, Wired, as_search, page
+from scheduler.api.parts import ExperimentId, Limit, TextPath, TextQuery, Wired, as_search, page
 from scheduler.domain.runs import Dataset, Metric, ModelLink
 from scheduler.schemas import (
     ExperimentChange,
@@ -119,11 +119,11 @@ async def link(id_: TextPath, body: RunLinks, parts: Wired, caller: Contributor)
 
 @runs_router.get("/{id_}/metrics/{key:path}", response_model=Page, operation_id="get_metric_history")
 async def metric_history(
-    id_: TextPath, key: TextPath, parts: Wired, caller: Reader, cursor: Offset = 0, limit: Limit = 1000
+    id_: TextPath, key: TextPath, parts: Wired, caller: Reader, cursor: TextQuery = "", limit: Limit = 1000
 ) -> Any:
     """A metric's points in order of time."""
-    found = await runs.metric_history(parts.pool, caller.cause, id_, key, offset=cursor, limit=limit)
-    return page(found, cursor)
+    items, following = await runs.metric_history(parts.pool, caller.cause, id_, key, cursor=cursor, limit=limit)
+    return {"items": items, "next": following}
 
 
 @runs_router.delete("/{id_}", status_code=204, operation_id="delete_run")

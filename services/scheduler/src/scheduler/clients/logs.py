@@ -28,10 +28,11 @@ class LogStream:
     def __init__(self, jetstream: JetStreamContext) -> None:
         self._jetstream = jetstream
 
-    async def next(self, job: str, step: str | None, after: int) -> Chunk | None:
+    async def next(self, workspace: str, job: str, step: str | None, after: int) -> Chunk | None:
         """The first chunk of a job (or of one step) after a position; None when there is none yet."""
+        subject = f"logs.{workspace}.{job}.{step or '*'}"
         try:
-            message = await self._jetstream.get_msg(STREAM, after + 1, subject=f"logs.{job}.{step or '*'}", next=True)
+            message = await self._jetstream.get_msg(STREAM, after + 1, subject=subject, next=True)
         except NotFoundError:
             return None
         headers = message.headers or {}

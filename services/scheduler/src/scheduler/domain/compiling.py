@@ -13,6 +13,7 @@ from modelyard_contracts.work import DataType, External
 from modelyard_specs import (
     AssetVersion,
     Constant,
+    DatastorePath,
     Expression,
     ParentPort,
     Problem,
@@ -118,7 +119,7 @@ class _Compiler:
         match source:
             case TreeReference(digest, below):
                 return Files(type=cast("DataType", wanted or "uri_folder"), tree=digest, path=below)
-            case AssetVersion() | RegistryAsset() | RemoteUrl() if (
+            case AssetVersion() | RegistryAsset() | RemoteUrl() | DatastorePath() if (
                 content := self.external.get(str(source))
             ) is not None:
                 return Outside(type=cast("DataType", wanted or "uri_folder"), content=content)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -55,6 +55,40 @@ class Job:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    archived: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobChange:
+    """What is to be said of a job from now on; what is None stays, empty text is none. `tags` take the place of all."""
+
+    display_name: str | None = None
+    experiment_name: str | None = None
+    description: str | None = None
+    tags: dict[str, str | None] | None = None
+    archived: bool | None = None
+
+    def made(self, job: Job) -> Job:
+        """The job with the change made."""
+        return replace(
+            job,
+            display_name=job.display_name if self.display_name is None else self.display_name or None,
+            experiment=job.experiment if self.experiment_name is None else self.experiment_name or None,
+            description=job.description if self.description is None else self.description or None,
+            tags=job.tags if self.tags is None else self.tags,
+            archived=job.archived if self.archived is None else self.archived,
+        )
+
+    @staticmethod
+    def said(job: Job) -> dict[str, Any]:
+        """What of a job can change."""
+        return {
+            "display_name": job.display_name,
+            "experiment_name": job.experiment,
+            "description": job.description,
+            "tags": job.tags,
+            "archived": job.archived,
+        }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

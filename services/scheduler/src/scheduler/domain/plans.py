@@ -62,12 +62,15 @@ Binding = Value | Files | Outside | FromStep
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepPlan:
-    """A step, ready but for what comes from other steps. `environment` is the specification the builder locks."""
+    """A step, ready but for what comes from other steps. `environment` is the specification the builder locks. The `code` of a registered
+    component is signed; that of a job itself only has its digest."""
 
     name: str
     display_name: str | None = None
     command: str
     code: str | None = None
+    code_subject: str | None = None
+    code_manifest: str | None = None
     environment: dict[str, Any] | str | None = None
     inputs: dict[str, Binding] = field(default_factory=dict)
     outputs: dict[str, DataType] = field(default_factory=dict)
@@ -141,10 +144,13 @@ def with_signatures(plan: JobPlan, signed: Mapping[str, Signed]) -> JobPlan:
             return binding
         return replace(binding, subject=known.subject, manifest=known.manifest)
 
-    steps = (
-        replace(step, inputs={name: sign(binding) for name, binding in step.inputs.items()}) for step in plan.steps
-    )
-    return replace(plan, steps=tuple(steps))
+    def sign_step(step: StepPlan) -> StepPlan:
+        step = replace(step, inputs={name: sign(binding) for name, binding in step.inputs.items()})
+        if step.code is None or (known := signed.get(step.code)) is None:
+            return step
+        return replace(step, code_subject=known.subject, code_manifest=known.manifest)
+
+    return replace(plan, steps=tuple(sign_step(step) for step in plan.steps))
 
 
 def gather(plan: StepPlan, outputs: Mapping[str, Mapping[str, str]]) -> dict[str, StepInput]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -28,8 +29,21 @@ _LOCK: Final = "select * from jobs where workspace = $1 and name = $2 for update
 _LIST: Final = """
 select * from jobs
 where workspace = $1 and position < $2 and ($3::text is null or status = $3) and ($4::text is null or kind = $4)
-  and ($5::text is null or experiment = $5) and ($6::text is null or trigger = $6)
-order by position desc limit $7
+  and ($5::text is null or experiment = $5) and ($6::text is null or trigger = $6) and archived = any($7)
+order by position desc limit $8
+"""
+_UPDATE: Final = """
+update jobs set display_name = $3, experiment = $4, description = $5, tags = $6, archived = $7 where workspace = $1 and name = $2
+"""
+# A run is called as its job is; a step of a pipeline has its own name.
+_RENAME_RUNS: Final = """
+update runs r set name = coalesce(j.display_name, j.name) from jobs j
+where j.workspace = $1 and j.name = $2 and (r.workspace, r.job) = (j.workspace, j.name) and (j.kind <> 'pipeline' or r.id = j.name)
+"""
+_MOVE_RUNS: Final = """
+update runs r set experiment = e.id
+from jobs j join experiments e on (e.workspace, e.name) = (j.workspace, coalesce(j.experiment, 'Default'))
+where j.workspace = $1 and j.name = $2 and (r.workspace, r.job) = (j.workspace, j.name)
 """
 _SET_CAUSE: Final = "update jobs set cause = $3 where workspace = $1 and name = $2"
 _MARK_RUNNING: Final = """
@@ -68,6 +82,7 @@ def _job(row: asyncpg.Record) -> Job:
         created_at=row["created_at"],
         started_at=row["started_at"],
         ended_at=row["ended_at"],
+        archived=row["archived"],
     )
 
 
@@ -115,10 +130,22 @@ async def require_spec(tx: Connection, workspace: str, name: str) -> dict[str, A
 
 async def list_jobs(
     tx: Connection, workspace: str, *, before: int, status: JobStatus | None, kind: str | None, experiment: str | None,
-    trigger: str | None, limit: int,
+    trigger: str | None, archived: Collection[bool], limit: int,
 ) -> list[Job]:  # fmt: skip
-    """A page, newest first; `before` is the position of the last one seen."""
-    return [_job(row) for row in await tx.fetch(_LIST, workspace, before, status, kind, experiment, trigger, limit)]
+    """A page, newest first; `before` is the position of the last one seen. `archived`: those that are, those that are not, or both."""
+    rows = await tx.fetch(_LIST, workspace, before, status, kind, experiment, trigger, list(archived), limit)
+    return [_job(row) for row in rows]
+
+
+async def update_job(tx: Connection, before: Job, job: Job) -> None:
+    """Keep what is said of a job as it is in `job`; its runs are called like it, and are of its experiment, which must exist."""
+    await tx.execute(
+        _UPDATE, job.workspace, job.name, job.display_name, job.experiment, job.description, job.tags, job.archived
+    )
+    if job.display_name != before.display_name:
+        await tx.execute(_RENAME_RUNS, job.workspace, job.name)
+    if job.experiment != before.experiment:
+        await tx.execute(_MOVE_RUNS, job.workspace, job.name)
 
 
 async def mark_running(tx: Connection, job: Job) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import asyncpg
@@ -25,9 +26,13 @@ on conflict (run, key) do update set timestamp = excluded.timestamp, step = excl
     model = excluded.model, dataset_name = excluded.dataset_name, dataset_digest = excluded.dataset_digest
 where (excluded.step, excluded.timestamp, excluded.value) >= (l.step, l.timestamp, l.value)
 """
+FIRST: Final = (-(2**63), -(2**63), -math.inf)
+"""Before every point."""
+
 _HISTORY: Final = """
 select key, timestamp, step, value, model, dataset_name, dataset_digest from metrics
-where run = $1 and key = $2 order by timestamp, step, value offset $3 limit $4
+where run = $1 and key = $2 and (timestamp, step, value) > ($3::bigint, $4::bigint, $5::float8)
+order by timestamp, step, value limit $6
 """
 
 
@@ -51,6 +56,8 @@ def _metric(row: asyncpg.Record) -> Metric:
     return Metric(**dict(row))
 
 
-async def list_history(tx: Connection, position: int, key: str, *, offset: int, limit: int) -> list[Metric]:
-    """A page of a metric's points in order of time."""
-    return [_metric(row) for row in await tx.fetch(_HISTORY, position, key, offset, limit)]
+async def list_history(
+    tx: Connection, position: int, key: str, *, after: tuple[int, int, float] = FIRST, limit: int
+) -> list[Metric]:
+    """A metric's points in order of time, behind one (its timestamp, step and value)."""
+    return [_metric(row) for row in await tx.fetch(_HISTORY, position, key, *after, limit)]

@@ -17,6 +17,7 @@ from modelyard_contracts.scheduler import (
     JobCompleted,
     JobFailed,
     JobStarted,
+    StepCanceled,
     StepCompleted,
     StepFailed,
     StepReused,
@@ -117,13 +118,13 @@ async def cancel_job(pool: Pool, cause: Cause, name: str) -> None:
         if job.status in JOB_ENDED:
             raise JobEndedError(name, job.status)
         detail = f"canceled by {cause.actor}"
-        for step in await steps.list_steps(tx, job):
-            await _cancel(tx, step, detail)
-        await registrations.drop_waiting(tx, job, detail)
-        await jobs.mark_ended(tx, job, "canceled", detail=detail)
         why = replace(
             cause, correlation_id=job.cause.correlation_id, causation_id=cause.causation_id or job.cause.causation_id
         )
+        for step in await steps.list_steps(tx, job):
+            await _cancel(tx, job, step, detail, why)
+        await registrations.drop_waiting(tx, job, detail)
+        await jobs.mark_ended(tx, job, "canceled", detail=detail)
         await _emit(tx, JobCanceled(**_about(job)), why)
         JOBS.labels(job.plan.kind, "canceled").inc()
 
@@ -136,7 +137,7 @@ async def advance(tx: Connection, job: Job) -> None:
             [step.state for step in known.values()], continue_on_failure=job.plan.continue_on_failure
         )
         for name, reason in move.cancel.items():
-            await _cancel(tx, known[name], reason)
+            await _cancel(tx, job, known[name], reason, job.cause)
         if move.ended == "completed":
             await _finalise(tx, job)
             return
@@ -204,11 +205,12 @@ async def fail_job(tx: Connection, job: Job, detail: str, step: JobStep | None =
     JOBS.labels(job.plan.kind, "failed").inc()
 
 
-async def _cancel(tx: Connection, step: JobStep, reason: str) -> None:
+async def _cancel(tx: Connection, job: Job, step: JobStep, reason: str, cause: Cause) -> None:
     state = machine.cancel(step.state, reason)
     if state != step.state:
         await steps.save_state(tx, step, state)
         await jobs.ring(tx, "recalls")
+        await _emit(tx, StepCanceled(**_about_step(job, step, state.attempt or 1), detail=reason), cause)
         STEPS.labels("canceled").inc()
 
 

@@ -47,7 +47,7 @@ async def text(store: ObjectStore, stream: LogStream, job: Job, of: list[JobStep
             continue
         position = 0
         for _ in range(_MAX_TEXT_CHUNKS):
-            chunk = await stream.next(job.name, step.name, position)
+            chunk = await stream.next(job.workspace, job.name, step.name, position)
             if chunk is None:
                 break
             position = chunk.sequence
@@ -75,7 +75,7 @@ async def follow(
         # Looked at before the stream: whatever was written before the end was reported is on the stream by then.
         async with transaction(pool) as tx:
             job = await jobs.require_job(tx, job.workspace, job.name)
-        while (chunk := await stream.next(job.name, step, position)) is not None:
+        while (chunk := await stream.next(job.workspace, job.name, step, position)) is not None:
             position, spoke = chunk.sequence, loop.time()
             yield _log(chunk)
         if job.status in JOB_ENDED:

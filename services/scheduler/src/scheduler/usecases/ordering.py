@@ -52,6 +52,8 @@ def compose(order: DueOrder, identity_key: str) -> StepOrder:
         step=order.plan.name,
         command=order.plan.command,
         code=order.plan.code,
+        code_subject=order.plan.code_subject,
+        code_manifest=order.plan.code_manifest,
         environment=order.lock,
         inputs={name: StepInput.model_validate(given) for name, given in order.inputs.items()},
         outputs=plans.order_outputs(order.plan),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from modelyard_platform import trees
 from modelyard_platform.database import Connection, Pool, transaction
@@ -72,6 +72,7 @@ def _summary(job: Job) -> dict[str, Any]:
         "created_at": iso(job.created_at),
         "started_at": iso(job.started_at),
         "ended_at": iso(job.ended_at),
+        "archived": job.archived,
     }
 
 
@@ -107,9 +108,9 @@ async def list_steps(pool: Pool, workspace: str, name: str) -> list[dict[str, An
 
 async def list_jobs(
     pool: Pool, workspace: str, *, before: int, status: JobStatus | None, kind: str | None, experiment: str | None,
-    trigger: str | None, limit: int,
+    trigger: str | None, archived: Literal["false", "true", "only"] = "false", limit: int,
 ) -> tuple[list[dict[str, Any]], str | None]:  # fmt: skip
-    """A page of jobs, newest first, and the cursor of the next page."""
+    """A page of jobs, newest first, and the cursor of the next page. `archived`: `true` gives those too, `only` gives no others."""
     async with transaction(pool) as tx:
         found = await jobs.list_jobs(
             tx,
@@ -119,6 +120,7 @@ async def list_jobs(
             kind=kind,
             experiment=experiment,
             trigger=trigger,
+            archived={"false": (False,), "true": (False, True), "only": (True,)}[archived],
             limit=limit + 1,
         )
     page = found[:limit]

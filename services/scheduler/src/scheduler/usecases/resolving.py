@@ -28,7 +28,7 @@ from scheduler.domain.plans import MODEL_TYPES, Signed
 from scheduler.usecases.reading import find_output
 
 _CURATED: Final = "azureml"
-"""The registry whose environments the builder knows by name."""
+"""The registry whose environments the builder knows by name. What else has such a name is looked for in the workspace."""
 
 _COLLECTIONS: Final[dict[str, Collection]] = {
     "environments": "environments", "models": "models", "components": "components", "data": "data",
@@ -49,6 +49,20 @@ class Resolved:
     """The subjects of the asset versions that references were resolved to."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A version as the registry answers it, and the scope it was found in: the workspace, or `registries/NAME`."""
+
+    scope: str
+    collection: Collection
+    version: dict[str, Any]
+
+    @property
+    def subject(self) -> str:
+        """What it is called in its own scope."""
+        return f"{self.collection}/{self.version['name']}/versions/{self.version['version']}"
+
+
 class Resolver:
     """Resolves one specification: what is named twice is looked up once, so that `@latest` means one version throughout."""
 
@@ -58,7 +72,7 @@ class Resolver:
         self._workspace = workspace
         self._external: dict[str, External] = {}
         self._signed: dict[str, Signed] = {}
-        self._assets: dict[tuple[Collection, str], dict[str, Any]] = {}
+        self._assets: dict[tuple[Collection, str], _Found] = {}
         self._uses: set[str] = set()
 
     async def resolve(self, spec: dict[str, Any]) -> Resolved:
@@ -76,7 +90,8 @@ class Resolver:
         component = step.get("component")
         if isinstance(component, str):
             found = await self._asset("components", component, f"{path}.component")
-            component = step["component"] = copy.deepcopy(found["spec"])
+            self._sign(found)
+            component = step["component"] = copy.deepcopy(found.version["spec"])
         if isinstance(component, dict):
             await self._inputs(component.get("inputs"), f"{path}.component.inputs")
             await self._environment(component, f"{path}.component.environment")
@@ -99,7 +114,8 @@ class Resolver:
         match reference := parse_reference(text):
             case AssetVersion() | AssetLabel() | AssetName() | RegistryAsset():
                 collection: Collection = "models" if value.get("type") in MODEL_TYPES else "data"
-                found = await self._asset(collection, text, path)
+                asset = await self._asset(collection, text, path)
+                found = asset.version
                 if found.get("tree") is None and (found.get("external") or {}).get("checked"):
                     exact = _exact(reference, found)
                     await self._look_outside(exact, found["external"]["url"], found["external"], path)
@@ -107,15 +123,14 @@ class Resolver:
                     return exact
                 if found.get("tree") is None:
                     raise InvalidError(
-                        f"{path}: {collection} {found['name']}:{found['version']} keeps no files here, only an address; "
+                        f"{path}: {asset.collection} {found['name']}:{found['version']} keeps no files here, only an address; "
                         "register it with its files",
                         code="reference_unreadable",
                         path=path,
                     )
                 value["path"] = f"{SCHEME}{found['tree']}"
-                subject = subject_of(collection, found["name"], found["version"])
-                self._signed[found["tree"]] = Signed(subject=subject, manifest=found.get("manifest"))
-                return f"azureml:{found['name']}:{found['version']}"
+                self._sign(asset)
+                return _exact(reference, found)
             case JobOutput(job, output, below):
                 try:
                     async with transaction(self._pool) as tx:
@@ -127,7 +142,12 @@ class Resolver:
             case RemoteUrl(url) if url.startswith(("http://", "https://", "s3://")):
                 await self._look_outside(text, url, None, path)
                 return text
-            case DatastorePath() | RemoteUrl():
+            case DatastorePath(datastore):
+                await self._look_outside(str(reference), str(reference), None, path)
+                self._uses.add(f"datastores/{datastore}")
+                value["path"] = str(reference)
+                return str(reference)
+            case RemoteUrl():
                 raise InvalidError(
                     f"{path}: `{text}` lies outside; register it as data with its files, or give a local path",
                     code="reference_unreadable",
@@ -135,6 +155,13 @@ class Resolver:
                 )
             case _:
                 return text
+
+    def _sign(self, asset: _Found) -> None:
+        """Keep what its files, if it has any, are signed as."""
+        found = asset.version
+        if found.get("tree") is not None:
+            subject = subject_of(asset.scope, asset.collection, found["name"], found["version"])
+            self._signed[found["tree"]] = Signed(subject=subject, manifest=found.get("manifest"))
 
     async def _look_outside(self, reference: str, url: str, recorded: dict[str, Any] | None, path: str) -> None:
         """Data outside is looked at when a job that uses it is submitted, and once more by the runner."""
@@ -154,45 +181,49 @@ class Resolver:
         if isinstance(reference, RegistryAsset) and reference.registry == _CURATED:
             return
         found = await self._asset("environments", text, path)
-        owner["environment"] = copy.deepcopy(found["spec"])
+        owner["environment"] = copy.deepcopy(found.version["spec"])
 
-    async def _asset(self, collection: Collection, text: str, path: str) -> dict[str, Any]:
+    async def _asset(self, collection: Collection, text: str, path: str) -> _Found:
         if (collection, text) not in self._assets:
             try:
                 found = await self._look_up(collection, text, path)
             except PlatformError as error:
                 raise _at(error, path) from error
-            registry = _registry(text)
-            shared = f"registries/{registry}/" if registry else ""
-            self._uses.add(f"{shared}{subject_of(collection, found['name'], found['version'])}")
+            self._uses.add(found.subject if found.scope == self._workspace else f"{found.scope}/{found.subject}")
             self._assets[collection, text] = found
         return self._assets[collection, text]
 
-    async def _look_up(self, collection: Collection, text: str, path: str) -> dict[str, Any]:
+    async def _look_up(self, collection: Collection, text: str, path: str) -> _Found:
+        version: str | None = None
+        label: str | None = None
+        registry: str | None = None
         match parse_reference(text):
             case AssetVersion(name, version):
-                return await self._registry.version(self._workspace, collection, name, version)
+                pass
             case AssetLabel(name, label):
-                return await self._registry.label(self._workspace, collection, name, label)
+                pass
             case AssetName(name):
-                return await self._registry.label(self._workspace, collection, name, "latest")
-            case RegistryAsset(_, kind, name, version, label):
-                collection, registry = _COLLECTIONS[kind], _registry(text)
-                if version is not None:
-                    return await self._registry.version(self._workspace, collection, name, version, registry)
-                return await self._registry.label(self._workspace, collection, name, label or "latest", registry)
+                pass
+            case RegistryAsset(registry, kind, name, version, label):
+                if _COLLECTIONS[kind] != collection and {kind, collection} != {"models", "data"}:
+                    raise InvalidError(
+                        f"`{text}` names one of the {kind}; give one of the {collection}",
+                        code="reference_invalid",
+                        path=path,
+                    )
+                collection = _COLLECTIONS[kind]  # models may go in as files of any type, and so may data
+                registry = None if registry == _CURATED else registry
             case _:
                 raise InvalidError(
                     f"`{text}` names none of the {collection}; write azureml:NAME:VERSION or azureml:NAME@LABEL",
                     code="reference_invalid",
                     path=path,
                 )
-
-
-def _registry(text: str) -> str | None:
-    """The shared registry that a reference names. What has a curated name is looked for in the workspace."""
-    reference = parse_reference(text)
-    return reference.registry if isinstance(reference, RegistryAsset) and reference.registry != _CURATED else None
+        if version is not None:
+            found = await self._registry.version(self._workspace, collection, name, version, registry)
+        else:
+            found = await self._registry.label(self._workspace, collection, name, label or "latest", registry)
+        return _Found(f"registries/{registry}" if registry else self._workspace, collection, found)
 
 
 def _exact(reference: Reference, found: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from modelyard_platform.cause import Cause
 from modelyard_platform.database import Pool, transaction
+from modelyard_platform.errors import InvalidError
 from scheduler.domain import names
 from scheduler.domain.runs import (
     Dataset,
@@ -118,13 +119,28 @@ async def set_deleted(pool: Pool, cause: Cause, id_: str, *, deleted: bool) -> N
 
 
 async def metric_history(
-    pool: Pool, cause: Cause, id_: str, key: str, *, offset: int, limit: int
-) -> tuple[list[dict[str, Any]], bool]:
-    """A page of a metric's points in order of time, and whether there are more. Raises RunNotFoundError."""
+    pool: Pool, cause: Cause, id_: str, key: str, *, cursor: str, limit: int
+) -> tuple[list[dict[str, Any]], str | None]:
+    """A page of a metric's points in order of time, and the cursor of the next page. Raises RunNotFoundError, InvalidError."""
+    after = _point(cursor) if cursor else metrics.FIRST
     async with transaction(pool) as tx:
         run = await runs.require_run(tx, cause.workspace, id_)
-        found = await metrics.list_history(tx, run.position, key, offset=offset, limit=limit + 1)
-    return [asdict(point) | {"value": readable(point.value)} for point in found[:limit]], len(found) > limit
+        found = await metrics.list_history(tx, run.position, key, after=after, limit=limit + 1)
+    page = found[:limit]
+    following = f"{page[-1].timestamp}_{page[-1].step}_{page[-1].value!r}" if len(found) > limit else None
+    return [asdict(point) | {"value": readable(point.value)} for point in page], following
+
+
+def _point(cursor: str) -> tuple[int, int, float]:
+    """The last point of the page before."""
+    try:
+        timestamp, step, value = cursor.split("_")
+        found = int(timestamp), int(step), float(value)
+    except ValueError as error:
+        raise InvalidError("the cursor is not one that a page gave", path="cursor") from error
+    if not all(-(2**63) <= number < 2**63 for number in found[:2]):
+        raise InvalidError("the cursor is not one that a page gave", path="cursor")
+    return found
 
 
 async def search_runs(
