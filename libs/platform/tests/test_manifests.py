@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from modelyard_platform import manifests, trees
 from modelyard_platform.errors import UnavailableError
@@ -22,7 +21,7 @@ from modelyard_platform.settings import StoreSettings
 from modelyard_platform.trees import Tree
 from modelyard_testing.plugin import Bucket
 
-SUBJECT = "models/flight-delay/versions/3"
+SUBJECT = "default/models/flight-delay/versions/3"
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +106,10 @@ def test_every_flipped_byte_of_a_manifest_is_refused(signer: Signer, verifier: V
 def test_a_manifest_is_that_of_one_version_and_these_files(signer: Signer, verifier: Verifier, model: Path) -> None:
     tree = trees.describe(model)
     manifest = signer.sign(SUBJECT, tree)
-    with pytest.raises(IntegrityError, match="its manifest is that of models/flight-delay/versions/3"):
+    with pytest.raises(IntegrityError, match="its manifest is that of default/models/flight-delay/versions/3"):
         verifier.verify(manifest, "models/flight-delay/versions/4", tree)
+    with pytest.raises(IntegrityError, match="its manifest is that of default/models/flight-delay/versions/3"):
+        verifier.verify(manifest, SUBJECT.replace("default", "lab"), tree)
     other = Tree(files=tree.files[1:])
     with pytest.raises(IntegrityError, match=r"is not the file that was signed|tree is not the one"):
         verifier.verify(manifest, SUBJECT, other)
@@ -122,6 +123,27 @@ def test_a_manifest_is_that_of_one_version_and_these_files(signer: Signer, verif
     for nonsense in (b"", b"{}", b"[]", b"null", b"\xff", b'{"dsseEnvelope": []}'):
         with pytest.raises(IntegrityError, match="no model signature"):
             verifier.verify(nonsense, SUBJECT, tree)
+
+
+@pytest.mark.parametrize(
+    ("subject", "version"),
+    [
+        ("default/models/x/versions/3", ("default", "models", "x", "3")),
+        ("default/models/x/versions/3/conversion", ("default", "models", "x", "3")),
+        ("registries/company/data/models/versions/versions", ("registries/company", "data", "models", "versions")),
+        ("models/components/data/versions/1", ("models", "components", "data", "1")),
+        ("models/x/versions/3", None),
+        ("default/jobs/x/versions/3", None),
+        ("default/models/x", None),
+        ("default/models/x/versions/3/other", None),
+        ("default/models/x\n/versions/3", None),
+        ("", None),
+    ],
+)
+def test_a_subject_names_a_version_and_its_scope(subject: str, version: tuple[str, ...] | None) -> None:
+    found = manifests.version_of(subject)
+    assert found == version
+    assert found is None or subject.startswith(manifests.subject_of(*found))
 
 
 def test_a_refusal_travels_between_processes() -> None:
@@ -147,10 +169,7 @@ def test_other_keys_are_refused(make: str) -> None:
 def store(bucket: Bucket) -> ObjectStore:
     return ObjectStore(
         StoreSettings(
-            s3_url=bucket.url,
-            s3_access_key=bucket.access_key,
-            s3_secret_key=SecretStr(bucket.secret_key),
-            s3_bucket=bucket.name,
+            **bucket.settings,
         )
     )
 

@@ -10,12 +10,13 @@ from typing import Any
 import httpx
 import nats
 import pytest
-from services.builder.tests.support import KEY, Client, Publish, Registry, Start, make_event
+from services.builder.tests.support import Client, Publish, Registry, Start, make_event
 
 from builder.app import build
 from builder.settings import Settings
 from modelyard_contracts import Event, EventData, encode, nats_subject
 from modelyard_platform.objects import ObjectStore
+from modelyard_testing.identities import KEY
 from modelyard_testing.plugin import Bucket
 
 
@@ -37,10 +38,7 @@ def settings(database: str, nats_url: str, bucket: Bucket, registry: Registry, t
         "nats_url": nats_url,
         "identity_key": KEY,
         "registry_url": registry.url,
-        "s3_url": bucket.url,
-        "s3_access_key": bucket.access_key,
-        "s3_secret_key": bucket.secret_key,
-        "s3_bucket": bucket.name,
+        **bucket.settings,
         "data_dir": tmp_path / "builder",
         "first_delay_s": 0.1,
     }

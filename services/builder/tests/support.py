@@ -16,11 +16,10 @@ import asyncpg
 import httpx
 
 from modelyard_contracts import Event, EventData, full_type
-from modelyard_platform import identity
-from modelyard_platform.cause import Identity, Role
+from modelyard_platform.cause import Role
 from modelyard_testing.conditions import eventually
+from modelyard_testing.identities import bearer
 
-KEY = "test-identity-key-0123456789-0123456789"
 Start: TypeAlias = Callable[..., AbstractAsyncContextManager["Client"]]
 Publish: TypeAlias = Callable[..., Awaitable[Event[Any]]]
 
@@ -79,8 +78,7 @@ class Client(httpx.AsyncClient):
     """Speaks to the builder as somebody."""
 
     def be(self, role: Role) -> Client:
-        token = identity.sign(KEY, Identity(actor="user:tester", role=role), issuer="gateway")
-        self.headers["authorization"] = f"Bearer {token}"
+        self.headers.update(bearer(role, "user:tester"))
         return self
 
     async def lock(self, spec: Any) -> httpx.Response:

@@ -3,18 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
-
-from modelyard_platform import identity
-from modelyard_platform.cause import Identity, Role
-
-KEY = "test-key-of-at-least-thirty-two-bytes"
-
-
-def bearer(role: str = "owner", workspace: str = "default", key: str = KEY) -> dict[str, str]:
-    """The header of somebody with a role."""
-    who = Identity(actor="user:ada", role=cast("Role", role), workspace=workspace)
-    return {"Authorization": f"Bearer {identity.sign(key, who, issuer='test')}"}
+from typing import Any
 
 
 def small_model(folder: Path, *, constant: float = 0.0) -> Path:

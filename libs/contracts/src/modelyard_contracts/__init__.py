@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelyard_contracts import builder, drift_monitor, notifier, registry, scheduler, serving
+from modelyard_contracts import builder, drift_monitor, notifier, registry, scheduler, serving, workspaces
 from modelyard_contracts.envelope import Event, EventData, encode, full_type, nats_subject, short_type
 
 OWNERS: dict[str, tuple[type[EventData], ...]] = {
-    "registry": registry.EVENTS,
+    "registry": registry.EVENTS + workspaces.EVENTS,
     "builder": builder.EVENTS,
     "scheduler": scheduler.EVENTS,
     "serving": serving.EVENTS,

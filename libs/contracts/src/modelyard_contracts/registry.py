@@ -1,4 +1,4 @@
-"""Events of the registry: models, data, environments, components, promotions."""
+"""Events of the registry about assets: models, data, environments, components, and their promotion."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ class ModelInspected(AssetEvent):
 
 class IntegrityFailed(AssetEvent):
     """The version's files were refused where they were to be loaded: they are not what was signed. `refused_by` is the subject of
-    the deployment, step or conversion that was to load them."""
+    the deployment, step or conversion that was to load them (below `workspaces/NAME` when it is not in the version's own scope), what
+    the registry was about to do with them (`registry/profile`), or who said so of a download (`clients/user:ada`). The same is said
+    again only after a while."""
 
     refused_by: str
     detail: str
@@ -96,6 +98,16 @@ class ModelIntegrityFailed(IntegrityFailed):
 class DataIntegrityFailed(IntegrityFailed):
     TYPE: ClassVar[str] = "data.integrity_failed"
     COLLECTION: ClassVar[AssetKind] = "data"
+
+
+class EnvironmentIntegrityFailed(IntegrityFailed):
+    TYPE: ClassVar[str] = "environment.integrity_failed"
+    COLLECTION: ClassVar[AssetKind] = "environments"
+
+
+class ComponentIntegrityFailed(IntegrityFailed):
+    TYPE: ClassVar[str] = "component.integrity_failed"
+    COLLECTION: ClassVar[AssetKind] = "components"
 
 
 class AssetChange(AssetEvent):
@@ -269,64 +281,6 @@ class ModelCardUpdated(AssetEvent):
     after: dict[str, str] = {}
 
 
-class TokenEvent(EventData):
-    """A personal token, by its name."""
-
-    token: str
-    role: str | None = None
-
-    @property
-    def subject(self) -> str:
-        return f"tokens/{self.token}"
-
-
-class ScopeEvent(EventData):
-    """A workspace, or a shared registry."""
-
-    name: str
-    description: str = ""
-
-
-class WorkspaceCreated(ScopeEvent):
-    TYPE: ClassVar[str] = "workspace.created"
-
-    @property
-    def subject(self) -> str:
-        return f"workspaces/{self.name}"
-
-
-class WorkspaceDeleted(WorkspaceCreated):
-    """The workspace is gone with its tokens; `before` is what was known of it."""
-
-    TYPE: ClassVar[str] = "workspace.deleted"
-
-    before: dict[str, Any] = {}
-
-
-class SharedRegistryCreated(ScopeEvent):
-    TYPE: ClassVar[str] = "registry.created"
-
-    @property
-    def subject(self) -> str:
-        return f"registries/{self.name}"
-
-
-class SharedRegistryDeleted(SharedRegistryCreated):
-    """The shared registry is gone; `before` is what was known of it."""
-
-    TYPE: ClassVar[str] = "registry.deleted"
-
-    before: dict[str, Any] = {}
-
-
-class TokenCreated(TokenEvent):
-    TYPE: ClassVar[str] = "token.created"
-
-
-class TokenRevoked(TokenEvent):
-    TYPE: ClassVar[str] = "token.revoked"
-
-
 EVENTS: tuple[type[EventData], ...] = (
     ModelRegistered,
     ModelInspected,
@@ -339,7 +293,9 @@ EVENTS: tuple[type[EventData], ...] = (
     DataProfiled,
     DataIntegrityFailed,
     EnvironmentRegistered,
+    EnvironmentIntegrityFailed,
     ComponentRegistered,
+    ComponentIntegrityFailed,
     PromotionRequested,
     PromotionApproved,
     PromotionRejected,
@@ -348,12 +304,6 @@ EVENTS: tuple[type[EventData], ...] = (
     EnvironmentShared,
     ComponentShared,
     ModelCardUpdated,
-    TokenCreated,
-    TokenRevoked,
-    WorkspaceCreated,
-    WorkspaceDeleted,
-    SharedRegistryCreated,
-    SharedRegistryDeleted,
     DataUpdated,
     DataAliasMoved,
     DataArchived,

@@ -68,6 +68,15 @@ class JobCanceled(JobEvent):
     TYPE: ClassVar[str] = "job.canceled"
 
 
+class JobUpdated(JobEvent):
+    """Somebody changed what is said of a job, or archived it, or brought it back: what it was `before`, what it is `after`."""
+
+    TYPE: ClassVar[str] = "job.updated"
+
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+
+
 class StepEvent(EventData):
     """A fact about one attempt at one step of a job. `title` is what the job is called; `environment` is the lock it runs in."""
 
@@ -104,6 +113,14 @@ class StepFailed(StepEvent):
     exit_code: int | None = None
     log_tail: str = ""
     refused: str | None = None
+
+
+class StepCanceled(StepEvent):
+    """It was stopped, or never began: its job was canceled, or a step failed that it needs or that ends the job."""
+
+    TYPE: ClassVar[str] = "step.canceled"
+
+    detail: str
 
 
 class StepReused(StepEvent):
@@ -169,9 +186,11 @@ EVENTS: tuple[type[EventData], ...] = (
     JobCompleted,
     JobFailed,
     JobCanceled,
+    JobUpdated,
     StepStarted,
     StepCompleted,
     StepFailed,
+    StepCanceled,
     StepReused,
     ScheduleFired,
     ScheduleMissed,

@@ -97,11 +97,15 @@ class DeploymentFailed(DeploymentEvent):
 
 
 class DeploymentDegraded(DeploymentEvent):
-    """It was ready and now has fewer healthy replicas than asked for."""
+    """It was ready and now has fewer healthy replicas than asked for.
+
+    `refused` is what was refused by a replica that should have come up, since it is not what was signed: what a version's files
+    (`default/models/x/versions/3`) or its ONNX form (`…/conversion`) are signed as."""
 
     TYPE: ClassVar[str] = "deployment.degraded"
 
     detail: str
+    refused: str | None = None
 
 
 class DeploymentDeleted(DeploymentEvent):

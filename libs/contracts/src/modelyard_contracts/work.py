@@ -77,6 +77,10 @@ class StepOrder(_Order):
     step: str
     command: str
     code: str | None = Field(default=None, description="tree digest of the code snapshot")
+    code_subject: str | None = Field(
+        default=None, description="what the code is signed as, when a registered component brings it"
+    )
+    code_manifest: str | None = Field(default=None, description="the signed manifest that it must keep to then")
     environment: str | None = Field(
         default=None, description="digest of the lock; none runs in the node's own interpreter"
     )

@@ -2,8 +2,9 @@
 
 A manifest is an OpenSSF model signature: a Sigstore bundle (v0.3) around a DSSE envelope around an in-toto statement that lists every
 file with its sha256, signed with an elliptic curve key. `model_signing verify key` accepts it for a downloaded folder. What is ours in
-it: the subject's name is the version's (`models/NAME/versions/VERSION`), so that no version can pass for another, and the predicate
-holds the tree's digest, so that files which the official tool passes over by default (`.gitignore` and the like) are covered too.
+it: the subject's name is the version's with its scope (`WORKSPACE/models/NAME/versions/VERSION`), so that no version can pass for
+another, not even for its namesake in another workspace, and the predicate holds the tree's digest, so that files which the official tool
+passes over by default (`.gitignore` and the like) are covered too.
 
 Sources: OpenSSF Model Signing Specification 1.0 (model_signing/signature/v1.0), DSSE 1.0.2, in-toto Statement v1. Why this does not
 import the `model-signing` package: docs/adr/0014-signed-manifests.md; the tests hold both against each other.
@@ -15,12 +16,13 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 from uuid import uuid4
 
 from cryptography.exceptions import InvalidSignature
@@ -36,6 +38,10 @@ _PAYLOAD: Final = "application/vnd.in-toto+json"
 _STATEMENT: Final = "https://in-toto.io/Statement/v1"
 _PREDICATE: Final = "https://model_signing/signature/v1.0"
 _DELAYS_S: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
+_SUBJECT: Final = re.compile(
+    r"(?P<scope>(?:registries/)?[^/\s]+)/(?P<kind>models|data|components|environments)/(?P<name>[^/\s]+)/versions/(?P<version>[^/\s]+)"
+    r"(?:/conversion)?"
+)
 _IGNORED: Final = (".git", ".gitattributes", ".github", ".gitignore")
 """What the official tool passes over unless told otherwise: not among the resources, else it would miss them."""
 
@@ -163,14 +169,29 @@ def statement(subject: str, tree: Tree) -> dict[str, Any]:
     }
 
 
-def subject_of(kind: str, name: str, version: str) -> str:
-    """What a version is called in its manifest: as in events."""
-    return f"{kind}/{name}/versions/{version}"
+class SignedVersion(NamedTuple):
+    """The version that a manifest is about. `scope` is its workspace, or `registries/NAME`."""
+
+    scope: str
+    kind: str
+    name: str
+    version: str
+
+
+def subject_of(scope: str, kind: str, name: str, version: str) -> str:
+    """What a version is called in its manifest: as in events, after its scope."""
+    return f"{scope}/{kind}/{name}/versions/{version}"
 
 
 def conversion_of(subject: str) -> str:
     """What a version's ONNX form is called in its manifest."""
     return f"{subject}/conversion"
+
+
+def version_of(subject: str) -> SignedVersion | None:
+    """The version that a subject (of its own files, or of its ONNX form) names; None for what is no subject."""
+    found = _SUBJECT.fullmatch(subject)
+    return None if found is None else SignedVersion(**found.groupdict())
 
 
 def new_private_key() -> bytes:
@@ -185,8 +206,8 @@ def fingerprint(public_key: str) -> str:
     return hashlib.sha256(public_key.encode()).hexdigest()
 
 
-def load(store: Blobs, signed: Signed, verifier: Verifier | None) -> Tree:
-    """A stored tree that its manifest holds for; without a verifier the tree as it is stored.
+def load(store: Blobs, signed: Signed, verifier: Verifier | None, manifest: bytes | None = None) -> Tree:
+    """A stored tree that its manifest holds for; without a verifier the tree as it is stored. `manifest`: its bytes, when they are at hand.
 
     Raises IntegrityError; UnavailableError when the manifest is not stored within seconds: it is some moments after the registration.
     """
@@ -196,8 +217,7 @@ def load(store: Blobs, signed: Signed, verifier: Verifier | None) -> Tree:
         raise IntegrityError(signed.subject, "it is not signed, and a key to verify with is set here")
     with refusing(signed.subject):
         tree = trees.load(store, signed.tree)
-        manifest = _manifest(store, signed.manifest, signed.subject)
-        verifier.verify(manifest, signed.subject, tree)
+        verifier.verify(manifest or _manifest(store, signed.manifest, signed.subject), signed.subject, tree)
     return tree
 
 

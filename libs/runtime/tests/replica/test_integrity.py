@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from modelyard_platform import manifests
 from modelyard_platform import trees as stored
@@ -18,9 +17,10 @@ from modelyard_platform.settings import StoreSettings
 from modelyard_runtime.replica.app import this_node
 from modelyard_runtime.replica.server import Replica
 from modelyard_runtime.replica.spec import ModelSpec, ReplicaSpec
+from modelyard_testing.damage import flip
 from modelyard_testing.plugin import Bucket
 
-SUBJECT = "models/line/versions/3"
+SUBJECT = "default/models/line/versions/3"
 Serve = Callable[..., Replica]
 
 
@@ -39,10 +39,7 @@ def store(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ob
         monkeypatch.setenv(f"MODELYARD_NODE_{name}", value)
     return ObjectStore(
         StoreSettings(
-            s3_url=bucket.url,
-            s3_access_key=bucket.access_key,
-            s3_secret_key=SecretStr(bucket.secret_key),
-            s3_bucket=bucket.name,
+            **bucket.settings,
         )
     )
 
@@ -82,13 +79,15 @@ def test_a_signed_model_is_served_and_a_changed_one_refused(serve: Serve, model:
     content = bytearray(cached.read_bytes())
     content[len(content) // 2] ^= 1
     cached.write_bytes(content)
-    with pytest.raises(IntegrityError, match=r"models/line/versions/3 is refused: .*model\.onnx has been changed"):
+    with pytest.raises(
+        IntegrityError, match=r"default/models/line/versions/3 is refused: .*model\.onnx has been changed"
+    ):
         serve(model)
 
 
 @pytest.mark.parametrize(
     "changed",
-    [{"manifest": None}, {"subject": "models/line/versions/4"}, {"version": "4", "subject": None}],
+    [{"manifest": None}, {"subject": "default/models/line/versions/4"}, {"version": "4", "subject": None}],
     ids=["unsigned", "another version", "another version without a subject"],
 )
 def test_what_was_not_signed_as_this_version_is_refused(
@@ -105,3 +104,16 @@ def test_another_tree_is_refused(serve: Serve, model: ModelSpec, store: ObjectSt
     other = stored.upload(store, folder)
     with pytest.raises(IntegrityError, match=r"extra\.txt is not the file that was signed"):
         serve(model.model_copy(update={"tree": other.digest}))
+
+
+@pytest.mark.parametrize("damaged", ["file", "tree", "manifest"])
+def test_one_flipped_byte_in_the_store_is_refused(
+    serve: Serve, model: ModelSpec, store: ObjectStore, damaged: str
+) -> None:
+    """On a node that has nothing yet."""
+    file = stored.load(store, model.tree).files[0].sha256
+    assert model.manifest is not None
+    flip(store, {"file": file, "tree": model.tree, "manifest": model.manifest}[damaged])
+    with pytest.raises(IntegrityError, match=r"default/models/line/versions/3 is refused") as caught:
+        serve(model)
+    assert caught.value.subject == SUBJECT

@@ -64,7 +64,7 @@ def test_file_is_bounded(lines: logs.StepLog, monkeypatch: pytest.MonkeyPatch) -
 
 def test_subject_has_one_token_for_each_name() -> None:
     order = StepOrder(step_id="s", attempt=1, workspace="w", job="a.b", step="c >*d", command="", correlation_id="c")
-    assert logs.subject(order) == "logs.a_b.c___d"
+    assert logs.subject(order) == "logs.w.a_b.c___d"
 
 
 def test_render() -> None:

@@ -24,6 +24,7 @@ from modelyard_runtime.environments import Lock
 from modelyard_runtime.runner.folder import KEEP_FAILED
 from modelyard_runtime.runner.outcome import Interrupted
 from modelyard_runtime.runner.task import CONTROL, run_step
+from modelyard_testing.damage import flip
 
 Run: TypeAlias = Callable[..., StepResult]
 Order: TypeAlias = Callable[..., StepOrder]
@@ -222,7 +223,7 @@ def test_lines_go_live_while_the_step_runs(run: Run, nats_url: str, tmp_path: Pa
     result = run(f"echo first >&2; while [ ! -e {gate} ]; do sleep 0.05; done; echo second", attempt=3)
     watcher.join(20)
     assert result.status == "completed"
-    assert (seen[0].subject, seen[0].data) == ("logs.job_one.train", b"first\n")
+    assert (seen[0].subject, seen[0].data) == ("logs.default.job_one.train", b"first\n")
     assert (seen[0].headers or {})["attempt"] == "3"
     assert (seen[0].headers or {})["stream"] == "stderr"
     assert asyncio.run(live_log(nats_url, "second"))[-1].data == b"second\n"
@@ -298,7 +299,7 @@ def test_a_registered_version_is_verified_before_the_command_runs(
     (tmp_path / "key.pub").write_text(signer.public_key)
     monkeypatch.setenv("MODELYARD_NODE_SIGNING_PUBLIC_KEY", str(tmp_path / "key.pub"))
     tree, other = tree_of({"x/model.txt": "weights"}), tree_of({"x/model.txt": "weightz"})
-    subject = "models/late/versions/1"
+    subject = "default/models/late/versions/1"
     manifest = store.put_bytes(signer.sign(subject, trees.load(store, tree)))
 
     def given(tree: str, **what: Any) -> dict[str, StepInput]:
@@ -310,7 +311,7 @@ def test_a_registered_version_is_verified_before_the_command_runs(
     for inputs in (
         given(other, **signed),
         given(tree, subject=subject),
-        given(tree, subject="models/late/versions/2", manifest=manifest),
+        given(tree, subject="default/models/late/versions/2", manifest=manifest),
     ):
         result = run("touch ${{inputs.model}}", inputs=inputs)
         assert result.status == "failed"
@@ -318,3 +319,36 @@ def test_a_registered_version_is_verified_before_the_command_runs(
         assert result.reason is not None
         assert "is refused" in result.reason
         assert result.exit_code is None, "the command did not run"
+
+
+@pytest.mark.parametrize("damaged", ["file", "tree", "manifest"])
+@pytest.mark.parametrize("kind", ["models", "data", "components"])
+def test_one_flipped_byte_is_refused(
+    run: Run,
+    store: ObjectStore,
+    tree_of: TreeOf,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    damaged: str,
+) -> None:
+    """Inputs, and the code of a registered component. What a job brings along itself has only its digest."""
+    signer = Signer(manifests.new_private_key())
+    (tmp_path / "key.pub").write_text(signer.public_key)
+    monkeypatch.setenv("MODELYARD_NODE_SIGNING_PUBLIC_KEY", str(tmp_path / "key.pub"))
+    digest = tree_of({"main.txt": "content"})
+    tree = trees.load(store, digest)
+    subject = f"default/{kind}/late/versions/1"
+    manifest = store.put_bytes(signer.sign(subject, tree))
+    if kind == "components":
+        order: dict[str, Any] = {"code": digest, "code_subject": subject, "code_manifest": manifest}
+        read = "cat main.txt"
+    else:
+        given = StepInput(type="uri_folder", tree=digest, subject=subject, manifest=manifest)
+        order, read = {"inputs": {"it": given}}, "cat ${{inputs.it}}/main.txt"
+    assert run(read, **order).log_tail == "content"
+    flip(store, {"file": tree.files[0].sha256, "tree": digest, "manifest": manifest}[damaged])
+    result = run(f"{read}; touch ran", **order)
+    assert (result.status, result.refused, result.exit_code) == ("failed", subject, None)
+    assert result.reason is not None
+    assert f"{subject} is refused" in result.reason

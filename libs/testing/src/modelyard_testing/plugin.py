@@ -12,10 +12,11 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
 
 if TYPE_CHECKING:  # imported where they are used: a run that needs no server does not pay for them
     from modelyard.stack import Layout
@@ -52,6 +53,16 @@ class Bucket(S3Server):
     """A test's own bucket on it."""
 
     name: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a service's settings say of it."""
+        return {
+            "s3_url": self.url,
+            "s3_access_key": self.access_key,
+            "s3_secret_key": SecretStr(self.secret_key),
+            "s3_bucket": self.name,
+        }
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ from modelyard_platform import manifests, trees
 from modelyard_platform.manifests import Signer
 from modelyard_platform.objects import ObjectStore
 from modelyard_platform.trees import Tree
+from modelyard_testing.damage import flip
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -221,12 +222,34 @@ async def test_a_model_that_is_not_what_was_signed_is_not_converted(
     key = tmp_path / "key.pub"
     key.write_text(signer.public_key)
     tree = put(objects, tmp_path / "model", {"model.pkl": ESTIMATOR})
-    manifest = objects.put_bytes(signer.sign("models/other/versions/1", tree))
+    manifest = objects.put_bytes(signer.sign("default/models/other/versions/1", tree))
     registry.add("models/m/versions/1", tree=tree.digest, manifest=manifest)
     async with start(signing_public_key=key) as client:
         await publish(ModelRegistered(name="m", version="1", tree=tree.digest))
         found = await client.converted("m", "1")
     assert found["status"] == "failed"
-    assert "models/m/versions/1 is refused: its manifest is that of models/other/versions/1" in found["detail"]
+    assert (
+        "default/models/m/versions/1 is refused: its manifest is that of default/models/other/versions/1"
+        in found["detail"]
+    )
     (event,) = await told(database)
-    assert event["data"]["refused"] == "models/m/versions/1"
+    assert event["data"]["refused"] == "default/models/m/versions/1"
+
+
+@pytest.mark.parametrize("damaged", ["file", "tree", "manifest"])
+async def test_one_flipped_byte_is_not_converted(
+    start: Start, publish: Publish, registry: Registry, objects: ObjectStore, tmp_path: Path, database: str, damaged: str,
+) -> None:  # fmt: skip
+    signer = Signer(manifests.new_private_key())
+    key = tmp_path / "key.pub"
+    key.write_text(signer.public_key)
+    tree = put(objects, tmp_path / "model", {"model.pkl": ESTIMATOR})
+    manifest = objects.put_bytes(signer.sign("default/models/m/versions/1", tree))
+    flip(objects, {"file": tree.files[0].sha256, "tree": tree.digest, "manifest": manifest}[damaged])
+    registry.add("models/m/versions/1", tree=tree.digest, manifest=manifest)
+    async with start(signing_public_key=key) as client:
+        await publish(ModelRegistered(name="m", version="1", tree=tree.digest))
+        found = await client.converted("m", "1")
+    assert found["status"] == "failed"
+    (event,) = await told(database)
+    assert event["data"]["refused"] == "default/models/m/versions/1"

@@ -87,6 +87,8 @@ def test_what_is_wrong_is_named(spec: dict[str, Any], said: str) -> None:
         ("azureml:mine:3", Registered("mine", "3")),
         ("modelyard:mine@prod", Registered("mine", "@prod")),
         ("azureml:mine", Registered("mine", "@latest")),
+        ("azureml://registries/company/environments/mine/versions/3", Registered("mine", "3", "company")),
+        ("azureml://registries/company/environments/mine", Registered("mine", "@latest", "company")),
         ("a" * 64, LockDigest("a" * 64)),
     ],
 )

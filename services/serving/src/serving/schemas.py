@@ -145,7 +145,7 @@ def deployment_answer(deployment: Deployment, traffic: int) -> DeploymentAnswer:
         description=spec.get("description"),
         tags=spec.get("tags") or {},
         properties=spec.get("properties") or {},
-        model=f"azureml:{deployment.target.model}" if deployment.target.model else None,
+        model=_reference(deployment.target.model) if deployment.target.model else None,
         code_configuration=spec.get("code_configuration"),
         environment=spec.get("environment"),
         environment_variables=spec.get("environment_variables") or {},
@@ -166,6 +166,13 @@ def deployment_answer(deployment: Deployment, traffic: int) -> DeploymentAnswer:
         created_at=deployment.created_at,
         changed_at=deployment.changed_at,
     )
+
+
+def _reference(model: str) -> str:
+    """A model as a specification names it."""
+    path, _, version = model.rpartition(":")
+    registry, _, name = path.rpartition("/")
+    return f"azureml://registries/{registry}/models/{name}/versions/{version}" if registry else f"azureml:{model}"
 
 
 def _provisioning(deployment: Deployment) -> ProvisioningState:

@@ -12,12 +12,12 @@ import pytest
 import uvicorn
 from pydantic import SecretStr
 from services.serving.tests.integration.running import Served, serve
-from services.serving.tests.support import KEY, bearer
 
 from modelyard.stack.provision import create_roles, migrate_all
 from modelyard_platform import database as db
 from modelyard_platform.objects import ObjectStore
 from modelyard_testing.conditions import eventually
+from modelyard_testing.identities import KEY, bearer
 from modelyard_testing.plugin import Bucket, PostgresServer
 from modelyard_testing.servers import in_thread
 from registry.app import build as build_registry
@@ -45,10 +45,7 @@ async def registry(
         postgres_dsn=SecretStr(template.dsn_of("registry", database.rsplit("/", 1)[1])),
         nats_url=nats_url,
         identity_key=SecretStr(KEY),
-        s3_url=bucket.url,
-        s3_access_key=bucket.access_key,
-        s3_secret_key=SecretStr(bucket.secret_key),
-        s3_bucket=bucket.name,
+        **bucket.settings,
         scheduler_url="http://127.0.0.1:9",
     )
     with socket.socket() as listener:
@@ -75,10 +72,7 @@ def blobs(bucket: Bucket) -> ObjectStore:
     return ObjectStore(
         RegistrySettings(
             identity_key=SecretStr(KEY),
-            s3_url=bucket.url,
-            s3_access_key=bucket.access_key,
-            s3_secret_key=SecretStr(bucket.secret_key),
-            s3_bucket=bucket.name,
+            **bucket.settings,
         )
     )
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from services.serving.tests.support import bearer
 
 from modelyard_platform import trees
 from modelyard_platform.database import transaction
 from modelyard_platform.objects import ObjectStore
+from modelyard_testing.identities import bearer
 from serving import store
 from serving.app import build
 from serving.domain import deployments as states

@@ -9,9 +9,9 @@ import httpx
 import nats
 import pytest
 from services.serving.tests.integration.running import Served, became_ready, put, register, told
-from services.serving.tests.support import bearer
 
 from modelyard_platform.objects import ObjectStore
+from modelyard_testing.identities import bearer
 from serving.usecases.publishing import publish_all
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import httpx
 import pytest
 from pydantic import SecretStr
-from services.serving.tests.support import bearer
 
 from modelyard.stack import Layout, services
 from modelyard.stack.parts import S3_BUCKET, Part, nats_url, ports_of, postgres_dsn, s3_url
 from modelyard.stack.provision import create_bucket, create_roles, create_streams, migrate_all
 from modelyard_platform.objects import ObjectStore
 from modelyard_platform.settings import StoreSettings
+from modelyard_testing.identities import bearer
 from modelyard_testing.servers import in_thread, running
 
 OWNERS = ("registry", "builder", "serving")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,57 @@ async def test_the_data_plane_survives_serving_and_serving_finds_it_again(
             assert not [name for name in await ray.applications() if name.startswith("survivors.")]
     finally:
         await ray.close()
+
+
+async def test_a_lost_replica_whose_model_is_damaged_is_told(
+    stack: Layout,
+    serving: Part,
+    store: ObjectStore,
+    api: httpx.AsyncClient,
+    registry: httpx.AsyncClient,
+    tmp_path: Path,
+) -> None:
+    """Its place is taken once the node has the files again that were signed."""
+    version = await register(registry, store, "damaged", small_model(tmp_path, constant=7.0))
+    tree = (await registry.get(f"/api/v1/models/damaged/versions/{version}")).json()["tree"]
+    subject = f"default/models/damaged/versions/{version}"
+    with running(stack, serving):
+        await put(api, "damaged", {})
+        await put(api, "damaged/deployments/blue", {"model": f"azureml:damaged:{version}"}, all_traffic=True)
+        await settled(api, "damaged", "blue", "ready")
+        (cached,) = (stack.folder("node") / "trees" / tree).rglob("model.onnx")
+        content = bytearray(cached.read_bytes())
+        content[len(content) // 2] ^= 1
+        cached.write_bytes(content)
+        (pid,) = await _pids(stack, "damaged", "blue")
+        os.kill(pid, signal.SIGKILL)
+
+        async def refused() -> list[dict[str, Any]]:
+            told = [data for kind, data in await events(stack, "damaged") if kind == "deployment.degraded"]
+            return [data for data in told if data["refused"]]
+
+        (event,) = await eventually(refused, within_s=60)
+        assert event["refused"] == subject
+        assert f"0 of 1 replicas are running: {subject} is refused: {cached} has been changed" in event["detail"]
+
+        async def failed() -> list[dict[str, Any]]:
+            page = await registry.get("/api/v1/events", params={"type": "model.integrity_failed"})
+            found: list[dict[str, Any]] = page.json()["items"]
+            return found
+
+        (fact,) = await eventually(failed)
+        assert fact["subject"] == f"models/damaged/versions/{version}"
+        assert fact["data"]["refused_by"] == "endpoints/damaged/deployments/blue"
+
+        shutil.rmtree(cached.parent)
+        blue = await settled(api, "damaged", "blue", "ready")
+        assert blue["detail"] == ""
+        caller = Caller(stack, "damaged", "blue")
+        async with caller.load():
+            assert await caller.score() == 10.0
+        assert len(await refused()) == len(await failed()) == 1, "it was tried often and said once"
+        assert (await api.delete("/api/v1/endpoints/damaged")).status_code == 202
+        await gone(api, "damaged")
 
 
 async def _generations(layout: Layout, endpoint: str, deployment: str, wanted: set[int]) -> bool:

@@ -89,6 +89,31 @@ def test_a_failed_update_is_not_forgotten_because_the_live_one_is_well() -> None
     assert states.observed(states.failed(asked, "no", AT), 2, AT).status == "failed"
 
 
+REFUSED = "default/models/m/versions/1 is refused: model.onnx has been changed"
+
+
+def test_what_a_lost_replicas_successor_refuses_is_remembered_until_it_is_well() -> None:
+    lost = states.observed(live(replicas=2), 1, AT)
+    assert (lost.status, lost.live and lost.live.refused) == ("degraded", None)
+    seen = states.observed(lost, 1, AT, REFUSED)
+    assert seen.live is not None
+    assert seen.live.refused_subject == "default/models/m/versions/1"
+    assert seen.detail == f"1 of 2 replicas are running: {REFUSED}"
+    assert states.observed(seen, 1, AT) == seen, "while Ray starts anew it says nothing"
+    assert states.observed(seen, 1, AT, REFUSED + " on another node") == seen
+    well = states.observed(seen, 2, AT, REFUSED)
+    assert (well.status, well.detail, well.live) == ("ready", "", live().live)
+
+
+def test_a_refusal_is_kept_beside_a_failed_update() -> None:
+    asked = update(live(), "m:2")
+    assert asked is not None
+    seen = states.observed(states.failed(asked, "no", AT), 1, AT, REFUSED)
+    assert (seen.status, seen.detail) == ("failed", "no")
+    assert seen.live is not None
+    assert seen.live.refused == REFUSED
+
+
 def happen(deployment: Deployment, what: str, number: int) -> Deployment:
     """The next state, or the same when this cannot happen now."""
     match what:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from serving.domain.plan import (
     Defaults,
     ModelVersion,
     Onnx,
+    as_signed_now,
     not_acted_upon,
     onnx_of,
     read_deployment,
@@ -24,8 +26,8 @@ from serving.errors import FieldInvalidError, ModelNotServableError
 TREE, CODE, LOCK = "a" * 64, "c" * 64, "d" * 64
 DEFAULTS = Defaults(replica_cpus=0.1, request_timeout_ms=5000, max_body_bytes=1 << 20)
 SIGNED = "e" * 64
-SUBJECT = "models/line/versions/3"
-VERSION = ModelVersion(name="line", version="3", tree=TREE, files=("model.onnx",), manifest=SIGNED)
+SUBJECT = "default/models/line/versions/3"
+VERSION = ModelVersion(scope="default", name="line", version="3", tree=TREE, files=("model.onnx",), manifest=SIGNED)
 SCRIPT = {
     "model": "azureml:line:3",
     "code_configuration": {"code": f"modelyard://trees/{CODE}/src", "scoring_script": "score.py"},
@@ -104,13 +106,26 @@ def test_mirroring_is_refused() -> None:
 def test_where_the_onnx_form_is() -> None:
     signature = {"layout": "columns", "columns": ["x"]}
     conversion = {"status": "converted", "tree": "b" * 64, "manifest": "f" * 64, "signature": signature}
-    converted = ModelVersion(name="m", version="1", tree=TREE, files=("model.pkl",), conversion=conversion)
+    converted = ModelVersion(
+        scope="default", name="m", version="1", tree=TREE, files=("model.pkl",), conversion=conversion
+    )
     assert onnx_of(VERSION) == Onnx(TREE, "model.onnx", SUBJECT, SIGNED)
-    its_own = Onnx("b" * 64, "model.onnx", "models/m/versions/1/conversion", "f" * 64)
+    its_own = Onnx("b" * 64, "model.onnx", "default/models/m/versions/1/conversion", "f" * 64)
     assert onnx_of(converted) == its_own, "its inputs are named already, and it is signed for itself"
-    assert onnx_of(ModelVersion(name="m", version="1", tree=TREE, files=("model.pkl",))) is None, "it may still come"
-    several = ModelVersion(name="m", version="1", tree=TREE, files=("a.onnx", "b/model.onnx"))
-    assert onnx_of(several) == Onnx(TREE, "b/model.onnx", "models/m/versions/1")
+    assert onnx_of(ModelVersion(scope="default", name="m", version="1", tree=TREE, files=("model.pkl",))) is None, (
+        "it may still come"
+    )
+    several = ModelVersion(scope="default", name="m", version="1", tree=TREE, files=("a.onnx", "b/model.onnx"))
+    assert onnx_of(several) == Onnx(TREE, "b/model.onnx", "default/models/m/versions/1")
+
+
+def test_a_live_plan_is_held_against_what_its_model_is_signed_as_now() -> None:
+    old = {"model": {"tree": TREE, "subject": "models/line/versions/3", "manifest": "0" * 64}, "num_replicas": 1}
+    signed = old | {"model": {"tree": TREE, "subject": SUBJECT, "manifest": SIGNED}}
+    assert as_signed_now(old, VERSION) == signed
+    converted = replace(VERSION, tree="1" * 64, conversion={"tree": TREE, "manifest": SIGNED})
+    assert as_signed_now(old, converted)["model"]["subject"] == f"{SUBJECT}/conversion"
+    assert as_signed_now(old, replace(VERSION, tree="1" * 64)) == old, "other files"
 
 
 @pytest.mark.parametrize(
@@ -122,5 +137,5 @@ def test_where_the_onnx_form_is() -> None:
 )
 def test_what_cannot_be_served_says_what_to_do(files: tuple[str, ...], conversion: Any, why: str) -> None:
     with pytest.raises(ModelNotServableError, match=why) as caught:
-        onnx_of(ModelVersion(name="m", version="1", tree=TREE, files=files, conversion=conversion))
+        onnx_of(ModelVersion(scope="default", name="m", version="1", tree=TREE, files=files, conversion=conversion))
     assert "code_configuration" in caught.value.detail

@@ -230,4 +230,9 @@ def _require_success(status: int, url: str) -> None:
         raise NotFoundError(f"there is nothing at {shown(url)} (HTTP {status})", code="external_missing")
     if status == 429 or status >= 500:
         raise UnavailableError(f"{shown(url)} answers HTTP {status}")
-    raise InvalidError(f"{shown(url)} answers HTTP {status}", code="external_unreadable")
+    wants = (
+        ": it asks for credentials, which are not kept here; the settings EXTERNAL_S3_* say how s3:// is read"
+        if status in (401, 403)
+        else ""
+    )
+    raise InvalidError(f"{shown(url)} answers HTTP {status}{wants}", code="external_unreadable")

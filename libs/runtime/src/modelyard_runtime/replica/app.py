@@ -16,7 +16,7 @@ from typing import Any, Final
 from uv import find_uv_bin
 
 from modelyard_platform import manifests, trees
-from modelyard_platform.manifests import Signed, Verifier, subject_of
+from modelyard_platform.manifests import Signed, Verifier
 from modelyard_platform.objects import ObjectStore
 from modelyard_platform.settings import NodeSettings
 from modelyard_runtime import environments
@@ -94,7 +94,7 @@ def this_node() -> Node:
         return trees.materialise(store, digest, data_dir / "trees")
 
     def fetch_model(model: ModelSpec) -> Path:
-        subject = model.subject or subject_of("models", model.name, model.version)
+        subject = model.subject or f"models/{model.name}/versions/{model.version}"  # of no scope: no manifest says so
         signed = Signed(tree=model.tree, manifest=model.manifest, subject=subject)
         return manifests.materialise(store, signed, verifier, data_dir / "trees")
 

@@ -158,7 +158,7 @@ class Replica:
         if self._plane is not None and signature is not None and spec.collector.enabled:
             self._plane.sink = self._collector
             subject = f"inference.{spec.workspace}.{spec.endpoint}.{spec.deployment}"
-            shipment = Shipment(self._collector, signature, subject, f"{spec.model_name}:{spec.model_version}", self.id)
+            shipment = Shipment(self._collector, signature, subject, spec.model_reference, self.id)
         if node.nats_url:
             key = f"replica.{spec.endpoint}.{spec.deployment}.{self.id}"
             announcement = Announcement(key, node.listen_host, self.port, spec.generation, os.getpid())

@@ -20,12 +20,14 @@ class ModelSpec(_Frozen):
     """The model version served. `tree` is the tree that is fetched: of the conversion for ONNX, of the version itself
     for a score script.
 
-    `subject` and `manifest` (a blob's digest) are what the tree was signed as. `onnx_file` is the model's path in it.
-    `feature_names` names the columns of a model that takes one [N, F] matrix, in order.
+    `reference` is what the platform calls it: `name:version`, or `registry/name:version` of a shared one. `subject` and
+    `manifest` (a blob's digest) are what the tree was signed as. `onnx_file` is the model's path in it. `feature_names`
+    names the columns of a model that takes one [N, F] matrix, in order.
     """
 
     name: str
     version: str
+    reference: str | None = None
     tree: Digest
     manifest: Digest | None = None
     subject: str | None = None
@@ -97,6 +99,11 @@ class ReplicaSpec(_Frozen):
     def model_name(self) -> str:
         """The name under which the V2 routes know the model."""
         return self.model.name if self.model else self.deployment
+
+    @property
+    def model_reference(self) -> str:
+        """What the rows that are kept for monitoring are said to be scored by."""
+        return (self.model and self.model.reference) or f"{self.model_name}:{self.model_version}"
 
     @property
     def model_version(self) -> str:

@@ -79,8 +79,12 @@ class StepFolder:
 
         What `${{inputs.x}}` stands for, by name: a path, or the literal. Raises IntegrityError, NotFoundError, UnavailableError.
         """
-        if self._order.code:
-            trees.download(store, trees.load(store, self._order.code), self.code)
+        order = self._order
+        if order.code and order.code_subject:
+            signed = Signed(tree=order.code, manifest=order.code_manifest, subject=order.code_subject)
+            manifests.download(store, signed, verifier, self.code)
+        elif order.code:
+            trees.download(store, trees.load(store, order.code), self.code)
         return {
             name: self._fetch_input(store, outside, verifier, name, given) for name, given in self._order.inputs.items()
         }

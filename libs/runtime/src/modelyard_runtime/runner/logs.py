@@ -32,7 +32,7 @@ _PUBLISH_S: Final = 5.0
 def subject(order: StepOrder) -> str:
     """Where a step's lines are published. Names become tokens: what NATS would read as a separator or wildcard is replaced."""
     unsafe = str.maketrans({".": "_", "*": "_", ">": "_", " ": "_"})
-    return f"logs.{order.job.translate(unsafe)}.{order.step.translate(unsafe)}"
+    return f"logs.{order.workspace}.{order.job.translate(unsafe)}.{order.step.translate(unsafe)}"
 
 
 class StepLog:

@@ -13,6 +13,8 @@ from builder.errors import EnvironmentInvalidError
 from modelyard_specs import AssetLabel, AssetName, AssetVersion, LocalPath, RegistryAsset, parse_reference
 
 _DIGEST: Final = re.compile(r"^[0-9a-f]{64}$")
+_CURATED: Final = "azureml"
+"""The registry of the curated environments, which is none of ours."""
 _KEYS: Final = frozenset({"conda_file", "requirements", "python", "image", "build"})
 _DESCRIPTIVE: Final = frozenset(
     {"$schema", "name", "version", "description", "tags", "properties", "display_name", "os_type", "inference_config", "datastore",
@@ -29,10 +31,11 @@ class LockDigest:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A version of the registry's; `version` begins with `@` when it is a label."""
+    """A version of the registry's, of the workspace or of the shared `registry`; `version` begins with `@` when it is a label."""
 
     name: str
     version: str
+    registry: str | None = None
 
 
 Wanted: TypeAlias = Requirements | LockDigest | Registered
@@ -85,6 +88,8 @@ def _reference(text: str, default_python: str) -> Wanted:
     except ValueError as error:
         raise EnvironmentInvalidError(str(error), path="spec") from error
     match found:
+        case RegistryAsset(registry, "environments", name, version, label) if registry != _CURATED:
+            return Registered(name, version or f"@{label or 'latest'}", registry)
         case RegistryAsset(collection="environments", name=name):
             known = curated(name, default_python)
             if known is None:
@@ -104,7 +109,7 @@ def _reference(text: str, default_python: str) -> Wanted:
             return _known(path.partition("@")[0], default_python)
         case _:
             raise EnvironmentInvalidError(
-                f"{text!r} is no environment: azureml:NAME:VERSION, azureml:NAME@LABEL, azureml://registries/azureml/environments/NAME "
+                f"{text!r} is no environment: azureml:NAME:VERSION, azureml:NAME@LABEL, azureml://registries/REGISTRY/environments/NAME "
                 "or the digest of a lock",
                 path="spec",
             )

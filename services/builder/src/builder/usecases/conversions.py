@@ -64,7 +64,7 @@ async def convert_model(converter: Converter, task: Task) -> Outcome:
     signed = Signed(
         tree=version["tree"],
         manifest=version.get("manifest"),
-        subject=subject_of("models", task.name, task.version),
+        subject=subject_of(task.workspace, "models", task.name, task.version),
     )
     tree = await asyncio.to_thread(manifests.load, objects, signed, converter.verifier)
     with manifests.refusing(signed.subject):

@@ -59,8 +59,8 @@ async def requirements_of(locker: Locker, workspace: str, spec: str | dict[str, 
         case LockDigest(digest=digest):
             lock = await load_lock(locker, digest)
             return Requirements(lock.python, pins_of(lock.requirements))
-        case Registered(name=name, version=version):
-            found = await locker.registry.version("environments", workspace, name, version)
+        case Registered(name=name, version=version, registry=registry):
+            found = await locker.registry.version("environments", workspace, name, version, registry)
             inner = read_spec(found["spec"], locker.default_python)
             if not isinstance(inner, Requirements):
                 raise EnvironmentInvalidError(f"environment {name}:{version} is only a reference", path="spec")

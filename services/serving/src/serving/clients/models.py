@@ -80,7 +80,7 @@ class Models:
         if files is None:
             files = (await self._get(f"{_models(registry)}/{name}/versions/{version}/tree", workspace))["files"]
         return ModelVersion(
-            registry=registry,
+            scope=f"registries/{registry}" if registry else workspace,
             name=name,
             version=version,
             tree=answer["tree"],

@@ -47,7 +47,7 @@ def applications() -> dict[str, Any]:
                 if text
             ),
             "replicas": [
-                {"pid": replica["pid"], "state": _text(replica["state"])}
+                {"pid": replica.get("pid"), "state": _text(replica["state"])}  # one that does not run yet has none
                 for deployment in application["deployments"].values()
                 for replica in deployment["replicas"]
             ],

@@ -30,12 +30,21 @@ UNDER_WAY: Final[frozenset[Status]] = frozenset({"requested", "building", "start
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Generation:
-    """One spec, resolved. `model` is `name:version`; `plan` is the `ReplicaSpec` as JSON, there once the build is done."""
+    """One spec, resolved. `model` is `name:version`; `plan` is the `ReplicaSpec` as JSON, there once the build is done.
+
+    `refused` (`SUBJECT is refused: …`): a replica that should take a lost one's place has refused the model, which is not what was signed.
+    """
 
     number: int
     spec: dict[str, Any]
     model: str | None
     plan: dict[str, Any] | None = None
+    refused: str | None = None
+
+    @property
+    def refused_subject(self) -> str | None:
+        """What the refused model is signed as."""
+        return None if self.refused is None else self.refused.partition(" ")[0]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,18 +123,25 @@ def failed(deployment: Deployment, detail: str, at: datetime) -> Deployment:
     return replace(_become(deployment, "failed", at, detail), all_traffic=False)
 
 
-def observed(deployment: Deployment, replicas: int, at: datetime) -> Deployment:
-    """As many replicas of the live generation answer. Fewer than asked for is degraded; the deployment itself when nothing changed."""
+def observed(deployment: Deployment, replicas: int, at: datetime, refused: str | None = None) -> Deployment:
+    """As many replicas of the live generation answer. Fewer than asked for is degraded; the deployment itself when nothing changed.
+
+    `refused`: what a replica that did not come up has refused. It is remembered until as many answer as were asked for.
+    """
     if deployment.live is None or deployment.live.plan is None or deployment.status == "deleting":
         return deployment
     wanted = deployment.live.plan["num_replicas"]
-    seen = replace(deployment, replicas=replicas)
+    live = replace(deployment.live, refused=None if replicas >= wanted else refused)
+    if replicas < wanted and (refused is None or live.refused_subject == deployment.live.refused_subject):
+        live = deployment.live  # said in other words, or not at all while Ray starts anew, it is the same
+    seen = replace(deployment, replicas=replicas, live=live)
+    detail = f"{replicas} of {wanted} replicas are running" + (f": {live.refused}" if live.refused else "")
     if deployment.status == "ready" and replicas < wanted:
-        return _become(seen, "degraded", at, f"{replicas} of {wanted} replicas are running")
+        return _become(seen, "degraded", at, detail)
     if deployment.status == "degraded":
         if replicas >= wanted:
             return _become(seen, "ready", at)
-        return replace(seen, detail=f"{replicas} of {wanted} replicas are running")
+        return replace(seen, detail=detail)
     return seen
 
 

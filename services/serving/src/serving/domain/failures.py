@@ -8,7 +8,7 @@ from typing import Final
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*m")
 _SCRIPT: Final = "ScriptNotStartedError: "
 _REFUSED: Final = re.compile(
-    r"IntegrityError: (?P<what>(?P<subject>models/[^/\s]+/versions/[^/\s]+(?:/conversion)?) is refused: [^\n]+)"
+    r"IntegrityError: (?P<what>(?P<subject>(?:registries/)?[^/\s]+/models/[^/\s]+/versions/[^/\s]+(?:/conversion)?) is refused: [^\n]+)"
 )
 
 
@@ -16,6 +16,12 @@ def refused(message: str) -> str | None:
     """The subject of the model version that a replica has refused, since it is not what was signed; None for other failures."""
     match = _refusal(_ANSI.sub("", message))
     return None if match is None else match["subject"]
+
+
+def refusal(message: str) -> str | None:
+    """What was refused and why, `SUBJECT is refused: …`; None for other failures."""
+    match = _refusal(_ANSI.sub("", message))
+    return None if match is None else match["what"]
 
 
 def readable(message: str) -> str:

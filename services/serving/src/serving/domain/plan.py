@@ -25,29 +25,27 @@ _QUANTITY: Final = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<milli>m?)")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelVersion:
-    """A registered version as far as serving is concerned. `files` are the paths in `tree`; `conversion` is as the registry answers it."""
+    """A registered version as far as serving is concerned. `files` are the paths in `tree`; `conversion` is as the registry answers it.
+    `scope`: where it is registered, and converted: the workspace, or `registries/NAME`."""
 
+    scope: str
     name: str
     version: str
     tree: str
     files: tuple[str, ...]
     manifest: str | None = None
     conversion: dict[str, Any] | None = None
-    registry: str = ""
 
     @property
     def reference(self) -> str:
         """`name:version`, as events have it; of a shared registry `registry/name:version`."""
-        return f"{self.registry}/{self.name}:{self.version}".lstrip("/")
-
-    def scope(self, workspace: str) -> str:
-        """Where it is registered, and converted: the workspace, or the shared registry."""
-        return f"registries/{self.registry}" if self.registry else workspace
+        _, shared, registry = self.scope.partition("registries/")
+        return f"{registry}/{self.name}:{self.version}" if shared else f"{self.name}:{self.version}"
 
     @property
     def subject(self) -> str:
         """What its files are signed as."""
-        return subject_of("models", self.name, self.version)
+        return subject_of(self.scope, "models", self.name, self.version)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,6 +136,21 @@ def onnx_of(version: ModelVersion) -> Onnx | None:
     return None
 
 
+def as_signed_now(plan: dict[str, Any], version: ModelVersion) -> dict[str, Any]:
+    """A replica's plan whose model is held against what it is signed as now: versions may be signed again, with another key say.
+
+    The plan itself when its files are not (any more) the version's.
+    """
+    model, conversion = plan["model"], version.conversion or {}
+    if model["tree"] == version.tree:
+        signed = {"subject": version.subject, "manifest": version.manifest}
+    elif model["tree"] == conversion.get("tree"):
+        signed = {"subject": conversion_of(version.subject), "manifest": conversion.get("manifest")}
+    else:
+        return plan
+    return plan | {"model": model | signed}
+
+
 def _one_of(version: ModelVersion, files: list[str]) -> str:
     for path in files:
         if len(files) == 1 or PurePosixPath(path).name == "model.onnx":
@@ -198,6 +211,7 @@ def replica_spec(
     if version is not None:
         use = None if script else onnx
         model = ModelSpec(
+            reference=version.reference,
             name=version.name,
             version=version.version,
             tree=use.tree if use else version.tree,

@@ -46,7 +46,7 @@ async def put_deployment(
         await store.require_endpoint(tx, cause.workspace, endpoint)
     version = await _model(parts, cause, endpoint, name, asked)
     if version is not None and asked.code_configuration is None and onnx_of(version) is None:
-        await require_convertible(parts, version, cause.workspace)
+        await require_convertible(parts, version)
     async with transaction(parts.pool) as tx:
         deployment = await _request(
             tx, cause, endpoint, name, spec, version.reference if version else None, all_traffic=all_traffic

@@ -120,7 +120,7 @@ async def _converted(
 ) -> tuple[Deployment, Onnx]:
     """The version's ONNX form, waiting for its conversion. Raises ModelNotServableError."""
     while (onnx := onnx_of(version)) is None:
-        await require_convertible(parts, version, deployment.workspace)
+        await require_convertible(parts, version)
         if _clock() > deadline:
             raise ModelNotServableError(
                 version.reference, f"its conversion to ONNX did not come within {parts.build_timeout_s:g} s"
@@ -131,10 +131,10 @@ async def _converted(
     return deployment, onnx
 
 
-async def require_convertible(parts: Parts, version: ModelVersion, workspace: str) -> None:
+async def require_convertible(parts: Parts, version: ModelVersion) -> None:
     """Raises ModelNotServableError when the builder will not convert a version. One that does not answer leaves the question open."""
     with suppress(UnavailableError):
-        if why := await parts.builder.why_not_converted(version.name, version.version, version.scope(workspace)):
+        if why := await parts.builder.why_not_converted(version.name, version.version, version.scope):
             raise ModelNotServableError(version.reference, f"it has no ONNX form ({why})")
 
 
