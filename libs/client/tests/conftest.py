@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI, Request
@@ -20,6 +21,7 @@ from modelyard.stack.provision import create_roles, migrate_all
 from modelyard_platform import identity
 from modelyard_platform.cause import Identity
 from modelyard_platform.manifests import new_private_key
+from modelyard_platform.objects import ObjectStore
 from modelyard_testing.apps import AppServer, app_server
 from modelyard_testing.plugin import Bucket, PostgresServer
 from modelyard_testing.servers import in_thread
@@ -57,7 +59,7 @@ class Platform:
 
     def log(self, job: str, step: str, text: str, attempt: int = 1) -> None:
         """What a step writes."""
-        in_thread(self._publish(f"logs.{job}.{step}", text, {"attempt": str(attempt), "stream": "stdout"}))
+        in_thread(self._publish(f"logs.default.{job}.{step}", text, {"attempt": str(attempt), "stream": "stdout"}))
 
     async def _publish(self, subject: str, text: str, headers: dict[str, str]) -> None:
         import nats
@@ -107,6 +109,23 @@ class Servers:
     database: str
     common: dict[str, Any]
 
+    @property
+    def store(self) -> ObjectStore:
+        """Where the blobs are."""
+        return ObjectStore(RegistrySettings(**self.common, postgres_dsn=self.dsn("registry")))
+
+    def execute(self, owner: str, statement: str) -> None:
+        """In a service's database, as only a test may."""
+
+        async def run() -> None:
+            connection = await asyncpg.connect(self.dsn(owner).get_secret_value())
+            try:
+                await connection.execute(statement)
+            finally:
+                await connection.close()
+
+        in_thread(run())
+
     def dsn(self, owner: str) -> SecretStr:
         return SecretStr(self.postgres.dsn_of(owner, urlsplit(self.database).path.removeprefix("/")))
 
@@ -116,10 +135,7 @@ def servers(_schemas: None, postgres_server: PostgresServer, database: str, nats
     common: dict[str, Any] = {
         "nats_url": nats_url,
         "identity_key": SecretStr(KEY),
-        "s3_url": bucket.url,
-        "s3_access_key": bucket.access_key,
-        "s3_secret_key": SecretStr(bucket.secret_key),
-        "s3_bucket": bucket.name,
+        **bucket.settings,
     }
     return Servers(postgres=postgres_server, database=database, common=common)
 

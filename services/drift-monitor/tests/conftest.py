@@ -14,14 +14,11 @@ from pydantic import SecretStr
 
 from drift_monitor.app import build
 from drift_monitor.settings import Settings
-from modelyard_platform import identity
-from modelyard_platform.cause import Identity
 from modelyard_platform.objects import ObjectStore
 from modelyard_profiles import TableProfile
 from modelyard_testing.apps import app_server
+from modelyard_testing.identities import KEY, bearer
 from modelyard_testing.plugin import Bucket
-
-KEY = "test-key-of-at-least-thirty-two-bytes"
 
 
 def rows(count: int, *, mean: float = 0.0, seed: int = 0, carriers: str = "AB") -> pa.RecordBatch:
@@ -47,10 +44,7 @@ async def api(database: str, nats_url: str, bucket: Bucket) -> AsyncIterator[htt
         postgres_dsn=SecretStr(database),
         nats_url=nats_url,
         identity_key=SecretStr(KEY),
-        s3_url=bucket.url,
-        s3_access_key=bucket.access_key,
-        s3_secret_key=SecretStr(bucket.secret_key),
-        s3_bucket=bucket.name,
+        **bucket.settings,
         profile_wait_s=1.0,
     )
     baseline = TableProfile()
@@ -69,8 +63,7 @@ async def api(database: str, nats_url: str, bucket: Bucket) -> AsyncIterator[htt
     with app_server(lambda: registry) as running:
         app = build(settings.model_copy(update={"registry_url": running.url}))
         async with app.router.lifespan_context(app):
-            who = Identity(actor="user:ada", role="contributor")
-            headers = {"Authorization": f"Bearer {identity.sign(KEY, who, issuer='test')}"}
             transport = httpx.ASGITransport(app=app)
+            headers = bearer("contributor")
             async with httpx.AsyncClient(transport=transport, base_url="http://monitor", headers=headers) as client:
                 yield client

@@ -8,14 +8,11 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from modelyard_platform import identity
-from modelyard_platform.cause import Identity
 from modelyard_platform.objects import ObjectStore
+from modelyard_testing.identities import KEY, bearer
 from modelyard_testing.plugin import Bucket
 from registry.app import build
 from registry.settings import Settings
-
-KEY = "test-key-of-at-least-thirty-two-bytes"
 
 
 @pytest.fixture(scope="session")
@@ -29,10 +26,7 @@ def settings(database: str, nats_url: str, bucket: Bucket) -> Settings:
         postgres_dsn=SecretStr(database),
         nats_url=nats_url,
         identity_key=SecretStr(KEY),
-        s3_url=bucket.url,
-        s3_access_key=bucket.access_key,
-        s3_secret_key=SecretStr(bucket.secret_key),
-        s3_bucket=bucket.name,
+        **bucket.settings,
         scheduler_url="http://127.0.0.1:9",
     )
 
@@ -40,11 +34,6 @@ def settings(database: str, nats_url: str, bucket: Bucket) -> Settings:
 @pytest.fixture
 def store(settings: Settings) -> ObjectStore:
     return ObjectStore(settings)
-
-
-def bearer(role: str = "owner", actor: str = "user:ada") -> dict[str, str]:
-    who = Identity(actor=actor, role=role)  # type: ignore[arg-type]
-    return {"Authorization": f"Bearer {identity.sign(KEY, who, issuer='test')}"}
 
 
 @pytest.fixture
@@ -57,5 +46,5 @@ async def api(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def as_role() -> Callable[[str], dict[str, str]]:
+def as_role() -> Callable[..., dict[str, str]]:
     return bearer

@@ -23,6 +23,7 @@ from modelyard.api.http import RETRY_S, Documents, Http, Json, quoted
 from modelyard.api.jobs import Jobs
 from modelyard.api.models import Models
 from modelyard.api.named import Monitors, Named, Subscriptions
+from modelyard.api.resources import Resources
 from modelyard.api.specs import Specs
 from modelyard.api.workspaces import Registries, Registry, Workspaces
 from modelyard.errors import NotConfiguredError
@@ -70,6 +71,9 @@ class Client:
         self.triggers = Named(self._http, self.specs, "triggers", "trigger")
         self.monitors = Monitors(self._http, self.specs, "monitors", "schedule")
         self.subscriptions = Subscriptions(self._http, self.specs, "subscriptions", "subscription")
+        self.computes = Resources(self._http, self.specs, "computes", "compute")
+        self.datastores = Resources(self._http, self.specs, "datastores", "datastore")
+        self.connections = Resources(self._http, self.specs, "connections", "connection")
         self.events = Events(self._http)
         self.promotions = Promotions(self._http)
         self.dead_letters = DeadLetters(self._http)

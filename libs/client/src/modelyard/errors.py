@@ -53,7 +53,8 @@ class UploadError(ModelyardError):
 
 
 class DownloadError(ModelyardError):
-    """Files that came and cannot be kept: damaged, or on their way out of the target folder."""
+    """Files that came and cannot be kept: on their way out of the target folder, or damaged. What is not what was signed, or what its
+    digest says, has the code `integrity_failed` or `digest_mismatch`."""
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail, code="download_invalid")
+    def __init__(self, detail: str, *, code: str = "download_invalid") -> None:
+        super().__init__(detail, code=code)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,14 +13,15 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from pydantic import SecretStr
-from services.gateway.tests.mlflow.environments import SCRIPTS, interpreter
-from services.scheduler.tests.support import KEY, builder_app
+from services.gateway.tests.mlflow.scripts import SCRIPTS, interpreter, run_script
+from services.scheduler.tests.support import builder_app
 
 from gateway.app import build as build_gateway
 from gateway.settings import Settings
 from modelyard.stack.provision import create_roles, migrate_all
 from modelyard_platform.objects import ObjectStore
 from modelyard_testing.apps import app_server
+from modelyard_testing.identities import KEY
 from modelyard_testing.plugin import Bucket, PostgresServer
 from modelyard_testing.servers import in_thread
 from registry.app import build as build_registry
@@ -31,7 +30,6 @@ from scheduler.app import build as build_scheduler
 from scheduler.settings import Settings as SchedulerSettings
 
 TOKEN = "the-owners-token"
-_SCRIPT_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -65,10 +63,7 @@ def stack(
     common: dict[str, Any] = {
         "nats_url": nats_url,
         "identity_key": SecretStr(KEY),
-        "s3_url": bucket.url,
-        "s3_access_key": bucket.access_key,
-        "s3_secret_key": SecretStr(bucket.secret_key),
-        "s3_bucket": bucket.name,
+        **bucket.settings,
     }
     name = urlsplit(database).path.removeprefix("/")
     registry_dsn = SecretStr(postgres_server.dsn_of(registry_schema, name))
@@ -116,21 +111,6 @@ def script(stack: Stack, client: Path, tmp_path: Path) -> Callable[..., str]:
     """Runs one of `fixtures/mlflow/` with the client, in an empty folder; what it asserts has to hold."""
 
     def run(name: str, token: str = TOKEN, **variables: str) -> str:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "MLFLOW_TRACKING_URI": stack.url,
-            "MLFLOW_TRACKING_TOKEN": token,
-            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-            "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-            "GIT_PYTHON_REFRESH": "quiet",
-            **variables,
-        }
-        command = [str(client), "-W", "ignore", str(SCRIPTS / f"{name}.py")]
-        done = subprocess.run(
-            command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=_SCRIPT_S, check=False
-        )
-        assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-6000:]}"
-        return done.stdout
+        return run_script(client, SCRIPTS / f"{name}.py", tmp_path, url=stack.url, token=token, **variables)
 
     return run

@@ -36,6 +36,10 @@ def test_files_go_through_the_proxy(script: Callable[..., str], stack: Stack) ->
     assert len(large["parts"]) == 3
 
 
+def test_what_is_refused_says_why_in_one_sentence(script: Callable[..., str]) -> None:
+    script("refused")
+
+
 async def test_a_step_is_a_run_and_what_it_registers_is_its_jobs(
     script: Callable[..., str], stack: Stack, nats_url: str
 ) -> None:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import nats
 import psutil
+import pytest
 from services.gateway.tests.mlflow.conftest import Stack
 
+from gateway.usecases.mlflow.runs import MOST_POINTS
 from modelyard_contracts import Event, EventData, encode, full_type, nats_subject
 from modelyard_contracts.serving import DeploymentRequested
+from modelyard_platform import trees
+from modelyard_platform.trees import PART
 from modelyard_testing.conditions import eventually
+from modelyard_testing.damage import flip
+from modelyard_testing.stacks import eventually as waited
 
 MIB = 1 << 20
 
@@ -35,7 +43,7 @@ def test_errors_have_mlflows_form(stack: Stack) -> None:
         ("GET", "/api/2.0/mlflow/registered-models/get?name=x", None, 404, "RESOURCE_DOES_NOT_EXIST", "x"),
         ("POST", "/api/2.0/mlflow/registered-models/create", {"name": "a b"}, 400, "INVALID_PARAMETER_VALUE", "name"),
         ("POST", "/api/2.0/mlflow/gateway/secrets/create", {}, 404, "ENDPOINT_NOT_FOUND", "gateway/secrets/create"),
-        ("GET", "/api/3.0/mlflow/traces/search", None, 404, "ENDPOINT_NOT_FOUND", "traces/search"),
+        ("GET", "/api/3.0/mlflow/traces/search", None, 404, "ENDPOINT_NOT_FOUND", "traces are not kept"),
         ("GET", "/api/2.0/mlflow/registered-models/search?page_token=MQ==", None, 400, "INVALID_PARAMETER_VALUE", "page token"),
         ("POST", "/api/2.0/mlflow-artifacts/mpu/create/x", {}, 501, "NOT_IMPLEMENTED", "not supported"),
         ("GET", "/api/2.0/mlflow-artifacts/artifacts/0/x/artifacts/y", None, 404, "RESOURCE_DOES_NOT_EXIST", "y"),
@@ -61,6 +69,29 @@ def test_what_others_have_written_is_no_fault_of_the_gateway(stack: Stack) -> No
     content = {"sha256": "0" * 64, "size": 1, "parts": ["0" * 64, "1" * 64]}
     named = stack.http.put("/api/v1/artifacts/0/x/artifacts/odd", json=content)
     assert (named.status_code, "parts" in named.text) == (400, True), named.text
+
+
+def test_a_metrics_history_comes_in_pages(stack: Stack) -> None:
+    run = stack.http.post("/api/2.0/mlflow/runs/create", json={}).json()["run"]["info"]["run_id"]
+    for start in range(0, MOST_POINTS, 1000):
+        points = [{"key": "loss", "value": one, "timestamp": one, "step": one} for one in range(start, start + 1000)]
+        logged = stack.http.post("/api/2.0/mlflow/runs/log-batch", json={"run_id": run, "metrics": points})
+        assert logged.status_code == 200, logged.text
+    path = f"/api/2.0/mlflow/metrics/get-history?run_id={run}&metric_key=loss"
+    assert len(stack.http.get(path).json()["metrics"]) == MOST_POINTS
+    one_more = {"run_id": run, "key": "loss", "value": 0.5, "timestamp": MOST_POINTS}
+    assert stack.http.post("/api/2.0/mlflow/runs/log-metric", json=one_more).status_code == 200
+    refused = stack.http.get(path)
+    assert (refused.status_code, "max_results" in refused.json()["message"]) == (400, True), refused.text
+    values: list[float] = []
+    token = ""
+    while token or not values:
+        answer = stack.http.get(f"{path}&max_results=25000&page_token={token}")
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        values += [point["value"] for point in page["metrics"]]
+        token = page.get("next_page_token", "")
+    assert values == [*range(MOST_POINTS), 0.5]
 
 
 def test_only_who_may_comes_in(stack: Stack) -> None:
@@ -170,3 +201,29 @@ def test_a_file_that_breaks_off_is_not_there(stack: Stack) -> None:
     with suppress(ConnectionAbortedError):
         stack.http.put(path, content=half(), headers={"Content-Length": str(2 * MIB)})
     assert stack.http.get(path).status_code == 404
+
+
+def test_a_damaged_file_does_not_reach_its_end_and_is_told(stack: Stack, tmp_path: Path) -> None:
+    """MLflow's clients check no digests."""
+    (tmp_path / "MLmodel").write_text("flavors: {}\n")
+    (tmp_path / "large.bin").write_bytes(random.Random(0).randbytes(PART + MIB))
+    tree = trees.upload(stack.store, tmp_path)
+    spec = {"name": "damaged", "type": "mlflow_model", "path": f"{trees.SCHEME}{tree.digest}"}
+    assert stack.http.post("/api/v1/models", json={"spec": spec}).status_code == 201
+    path = "/api/2.0/mlflow-artifacts/artifacts/registered-models/damaged/1/large.bin"
+    assert stack.http.get(path).content == (tmp_path / "large.bin").read_bytes()
+    (large,) = [file for file in tree.files if file.parts]
+    for part in reversed(large.parts):
+        flip(stack.store, part)
+        with pytest.raises(httpx.RemoteProtocolError):
+            stack.http.get(path)
+
+    def told() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = stack.http.get(
+            "/api/v1/events", params={"type": "model.integrity_failed"}
+        ).json()["items"]
+        return found
+
+    (event,) = waited(told)
+    assert (event["subject"], event["data"]["refused_by"]) == ("models/damaged/versions/1", "clients/user:owner")
+    assert event["data"]["detail"].startswith(f"large.bin: blob {large.parts[1]} has been damaged")

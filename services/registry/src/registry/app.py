@@ -12,11 +12,11 @@ from modelyard_platform.clients import ServiceClient
 from modelyard_platform.errors import UnavailableError
 from modelyard_platform.external import ExternalStore
 from modelyard_platform.http import create_app
-from modelyard_platform.manifests import Signer
+from modelyard_platform.manifests import Signer, Verifier
 from modelyard_platform.objects import ObjectStore
 from modelyard_platform.presigning import Presigner
 from modelyard_platform.service import Running, background, running
-from registry.api import assets, blobs, cards, datasets, explanations, governance, integrity, lineage, scopes
+from registry.api import assets, blobs, cards, datasets, explanations, governance, integrity, lineage, resources, scopes
 from registry.api.parts import Parts
 from registry.clients import HttpScheduler
 from registry.settings import Settings
@@ -25,7 +25,8 @@ from registry.usecases import inspecting, profiles, signing, tokens
 from registry.usecases import lineage as graph
 from registry.usecases.datasets import Datasets
 from registry.usecases.external import Outside
-from registry.usecases.version_tasks import work
+from registry.usecases.version_files import VersionFiles
+from registry.usecases.version_tasks import settle_first, work
 
 
 def build(settings: Settings) -> FastAPI:
@@ -42,6 +43,7 @@ def build(settings: Settings) -> FastAPI:
             client = ServiceClient(settings.scheduler_url, service="registry", identity_key=key)
             stack.push_async_callback(client.close)
             signer = None if settings.signing_key is None else Signer.read(settings.signing_key)
+            files = VersionFiles(here.pool, store, None if signer is None else Verifier(signer.public_key))
             presigner = Presigner(settings.s3_public_url, settings) if settings.s3_public_url else None
             outside = Outside(ExternalStore(settings))
             app.state.parts = Parts(
@@ -49,16 +51,18 @@ def build(settings: Settings) -> FastAPI:
                 store,
                 HttpScheduler(client),
                 outside,
-                Datasets(here.pool, store, outside),
+                Datasets(files, outside),
+                files,
                 signer,
                 presigner,
             )
             if settings.owner_token_sha256:
                 await tokens.ensure_owner(here.pool, settings.owner_token_sha256)
-            await stack.enter_async_context(background(profiles.work(here.pool, store, outside)))
+            await stack.enter_async_context(background(profiles.work(files, outside)))
             settle = partial(signing.settle, signing.Signing(store, signer))
+            await settle_first(here.pool, signing.kinds(signer), settle)
             await stack.enter_async_context(background(work(here.pool, signing.kinds(signer), settle)))
-            inspect = partial(inspecting.inspect_model, store)
+            inspect = partial(inspecting.inspect_model, files)
             await stack.enter_async_context(background(work(here.pool, ("inspection",), inspect)))
             await stack.enter_async_context(background(graph.build_missing(here.pool)))
             yield
@@ -70,6 +74,7 @@ def build(settings: Settings) -> FastAPI:
 
     routers = [
         *assets.routers(),
+        *resources.routers(),
         blobs.router,
         datasets.router,
         datasets.internal,

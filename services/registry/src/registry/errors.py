@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from modelyard_platform.errors import ConflictError, InvalidError, NotFoundError, PreconditionError
+from modelyard_specs.errors import nearest
 
 __all__ = [
     "AssetExistsError",
@@ -13,6 +15,10 @@ __all__ = [
     "InUseError",
     "InvalidError",
     "NotSignedError",
+    "OwnStoreError",
+    "ResourceInUseError",
+    "ResourceNotFoundError",
+    "VersionDeletedError",
     "VersionExistsError",
 ]
 
@@ -50,6 +56,21 @@ class VersionExistsError(ConflictError):
         )
 
 
+class VersionDeletedError(ConflictError):
+    """What was deleted is still named elsewhere: nothing else gets its version."""
+
+    code = "version_deleted"
+
+    def __init__(self, kind: str, name: str, version: str, deleted_by: str, deleted_at: datetime) -> None:
+        super().__init__(
+            f"{kind} {name}:{version} was deleted on {deleted_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC by {deleted_by}, "
+            "and a version is given only once; leave the version out to get the next one, or give another",
+            path="version",
+            deleted_by=deleted_by,
+            deleted_at=deleted_at.isoformat(),
+        )
+
+
 class InUseError(PreconditionError):
     """The version may not go because of what stands on it."""
 
@@ -62,6 +83,56 @@ class InUseError(PreconditionError):
             used_by=used_by,
             version=version,
         )
+
+
+class ScopeInUseError(PreconditionError):
+    """A workspace or a shared registry may not go because of what stands in it."""
+
+    def __init__(self, called: str, name: str, standing: list[str]) -> None:
+        more = f" and {len(standing) - 10} more" if len(standing) > 10 else ""
+        super().__init__(
+            f"the {called} {name!r} is not empty: {', '.join(standing[:10])}{more}; delete that first (a job: cancel it, or wait for it)",
+            code=f"{called}_in_use",
+            standing=standing,
+        )
+
+
+class ResourceNotFoundError(NotFoundError):
+    """Names what was asked for and what exists instead. `what` is `compute`, `datastore` or `connection`."""
+
+    def __init__(self, what: str, name: str, exists: list[str]) -> None:
+        meant = nearest(name, exists)
+        hint = (
+            f"; did you mean {meant!r}?"
+            if meant
+            else f"; there are {', '.join(exists[:20])}"
+            if exists
+            else "; there are none yet"
+        )
+        super().__init__(
+            f"there is no {what} {name!r}{hint}", code=f"{what}_not_found", path="path", exists=exists[:20]
+        )
+
+
+class ResourceInUseError(PreconditionError):
+    """It may not go because of what stands on it."""
+
+    code = "in_use"
+
+    def __init__(self, what: str, name: str, used_by: list[str]) -> None:
+        more = f" and {len(used_by) - 10} more" if len(used_by) > 10 else ""
+        super().__init__(
+            f"{what} {name} is in use by {', '.join(used_by[:10])}{more}; remove that first", used_by=used_by
+        )
+
+
+class OwnStoreError(InvalidError):
+    """The datastore of the workspace's own files is no place to look at from outside."""
+
+    code = "datastore_built_in"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(f"datastore 'workspaceblobstore': {detail}", path="path")
 
 
 class PropertySetError(ConflictError):

@@ -26,7 +26,7 @@ from modelyard_contracts.serving import (
 )
 from modelyard_platform.database import Connection
 from modelyard_platform.subscribers import Subscribers
-from registry.usecases import explanations, follow, signing
+from registry.usecases import explanations, follow, refusals, signing
 
 subscribers = Subscribers("registry")
 
@@ -44,22 +44,23 @@ async def on_model_converted(tx: Connection, event: Event[ModelConverted]) -> No
 @subscribers.on(ModelConversionFailed)
 async def on_model_conversion_failed(tx: Connection, event: Event[ModelConversionFailed]) -> None:
     await follow.keep_conversion_failure(tx, event)
-    await signing.keep_refusal(tx, event)
+    await refusals.keep_refusal(tx, event)
 
 
 @subscribers.on(StepFailed)
 async def on_step_failed(tx: Connection, event: Event[StepFailed]) -> None:
-    await signing.keep_refusal(tx, event)
+    await refusals.keep_refusal(tx, event)
 
 
 @subscribers.on(DeploymentFailed)
 async def on_deployment_failed(tx: Connection, event: Event[DeploymentFailed]) -> None:
-    await signing.keep_refusal(tx, event)
+    await refusals.keep_refusal(tx, event)
     await follow.follow_deployment(tx, event, "failed")
 
 
 @subscribers.on(DeploymentDegraded)
 async def on_deployment_degraded(tx: Connection, event: Event[DeploymentDegraded]) -> None:
+    await refusals.keep_refusal(tx, event)
     await follow.follow_deployment(tx, event, "degraded")
 
 

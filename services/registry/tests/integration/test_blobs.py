@@ -8,11 +8,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from services.registry.tests.conftest import bearer
 
 from modelyard_platform import trees
 from modelyard_platform.objects import ObjectStore
 from modelyard_platform.trees import PART, SCHEME, Tree, TreeFile
+from modelyard_testing.identities import bearer
 from registry.app import build
 from registry.settings import Settings
 

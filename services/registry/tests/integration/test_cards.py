@@ -22,7 +22,8 @@ CARD = "/api/v1/models/delay/versions/2/card"
 async def prepared(api: httpx.AsyncClient, pool: Pool) -> None:
     """Two versions, the second trained by a job, promoted, deployed and drifting; its data is registered here too."""
     await api.post(
-        "/api/v1/data", json={"spec": {"name": "flights", "version": "1", "path": "azureml://datastores/d/paths/d"}}
+        "/api/v1/data",
+        json={"spec": {"name": "flights", "version": "1", "path": "wasbs://c@a.blob.core.windows.net/d"}},
     )
     await register_outside(api, "delay")
     body = {

@@ -313,7 +313,7 @@ async def test_what_cannot_be_looked_at_is_not_registered(
 
 
 async def test_azure_storage_is_kept_as_an_address(api: httpx.AsyncClient) -> None:
-    path = "azureml://datastores/workspaceblobstore/paths/a.csv"
+    path = "wasbs://container@account.blob.core.windows.net/a.csv"
     made = (await api.post(BASE, json={"spec": {"name": "w", "type": "uri_file", "path": path}})).json()
     assert (made["external"]["checked"], made["profile"]) == (False, None)
     assert "not checked" in made["external"]["note"]

@@ -16,10 +16,11 @@ from modelyard_platform.cause import Cause
 from modelyard_platform.database import create_pool, transaction
 from modelyard_platform.objects import ObjectStore
 from modelyard_testing.conditions import eventually
-from registry.domain.explanations import explained_by
+from registry.domain.explanations import explained_by, strongest
 from registry.settings import Settings
 
-SUMMARY = {"method": "permutation", "rows": 3, "outputs": [{"name": "p", "base_value": 0.5, "features": []}]}
+FEATURES = [{"name": name, "mean_abs": size, "mean": -size} for name, size in (("b", 0.25), ("a|b\nc", 2.0))]
+SUMMARY = {"method": "permutation", "rows": 3, "outputs": [{"name": "p", "base_value": 0.5, "features": FEATURES}]}
 MINE = {"modelyard.explains": "models/m/versions/1"}
 
 
@@ -34,6 +35,16 @@ MINE = {"modelyard.explains": "models/m/versions/1"}
 )
 def test_only_a_job_that_says_so_explains(properties: Any, outputs: Any, expected: Any) -> None:
     assert explained_by(properties, outputs) == expected
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [{}, {"outputs": 1}, {"outputs": [1]}, {"outputs": [{"name": "p"}]}, {"outputs": [{"name": "p", "base_value": "x", "features": []}]},
+     {"outputs": [{"name": "p", "base_value": 1, "features": [{"name": "a", "mean_abs": None, "mean": 1}]}]}],
+)  # fmt: skip
+def test_a_summary_is_whatever_a_job_has_written(summary: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"summary|could not convert"):
+        strongest(summary, 5, 10)
 
 
 async def test_a_version_keeps_its_newest_explanation(
@@ -64,6 +75,14 @@ async def test_a_version_keeps_its_newest_explanation(
             assert found["summary"]["rows"] == turn
             assert found["tree"] == tree.digest
 
+        card = (await api.get("/api/v1/models/m/versions/1/card")).json()["explanation"]
+        assert (card["job"], card["method"], card["rows"]) == ("job-2", "permutation", 2)
+        [output] = card["outputs"]
+        assert [one["name"] for one in output["features"]] == ["a|b\nc", "b"], "the strongest first"
+        page = (await api.get("/api/v1/models/m/versions/1/card", headers={"Accept": "text/markdown"})).text
+        assert "**p**, base value 0.5\n\n| column | mean size | mean |\n| --- | --- | --- |\n" in page
+        assert "| a\\|b c | 2 | -2 |\n| b | 0.25 | -0.25 |\n" in page
+
         for turn, written in enumerate((b"no JSON", b"[]", b'{"rows": NaN}', b"[" * 100_000), start=3):
             (tmp_path / "global.json").write_bytes(written)
             tree = trees.upload(store, tmp_path)
@@ -78,6 +97,8 @@ async def test_a_version_keeps_its_newest_explanation(
                 return answer.status_code == 400 and answer.json()["code"] == "explanation_invalid"
 
             await eventually(refused)
+            card = (await api.get("/api/v1/models/m/versions/1/card")).json()["explanation"]
+            assert (card["outputs"], "cannot be shown" in card["detail"]) == ([], True)
             (tmp_path / "global.json").write_text(json.dumps(SUMMARY | {"rows": turn}))
             tree = trees.upload(store, tmp_path)
             data = data.model_copy(update={"job": f"mended-{turn}", "outputs": {"explanation": tree.digest}})

@@ -8,31 +8,23 @@ import json
 import pickle
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
 import httpx
-import nats
 import pytest
-from services.registry.tests.conftest import bearer
+from services.registry.tests.signed import Publish, events, register, uploaded
 
-from modelyard_contracts import Event, EventData, encode, full_type, nats_subject
 from modelyard_contracts.builder import ModelConversionFailed, ModelConverted
 from modelyard_contracts.scheduler import StepFailed
 from modelyard_contracts.serving import DeploymentFailed
 from modelyard_platform import manifests, trees
 from modelyard_platform.manifests import Signed, Signer, Verifier
 from modelyard_platform.objects import ObjectStore
-from modelyard_platform.trees import Tree
 from modelyard_testing.conditions import eventually
 from registry.app import build
 from registry.settings import Settings
-
-Publish = Callable[[EventData], Awaitable[Event[Any]]]
 
 
 class Evil:
@@ -42,76 +34,10 @@ class Evil:
         return os.system, ("true",)
 
 
-@pytest.fixture
-async def publish(nats_url: str) -> AsyncIterator[Publish]:
-    """Publishes an event as the relay of its owner does, and gives it back."""
-    connection = await nats.connect(nats_url)
-
-    async def send(data: EventData) -> Event[Any]:
-        event: Event[Any] = Event[Any](
-            id=uuid4(),
-            source="/modelyard/elsewhere",
-            type=full_type(data.TYPE),
-            subject=data.subject,
-            time=datetime.now(UTC),
-            workspace="default",
-            actor="user:ada",
-            correlationid="c1",
-            sequence=1,
-            data=data,
-        )
-        await connection.jetstream().publish(nats_subject("default", data.TYPE), encode(event))
-        return event
-
-    yield send
-    await connection.close()
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> Path:
-    path = tmp_path / "signing-key.pem"
-    path.write_bytes(manifests.new_private_key())
-    return path
-
-
-@pytest.fixture
-async def signing(settings: Settings, key: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """A registry that signs."""
-    app = build(settings.model_copy(update={"signing_key": key}))
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://registry", headers=bearer()) as client:
-            yield client
-
-
 def official(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """OpenSSF's own tool."""
     command = [sys.executable, "-m", "model_signing", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-
-
-def uploaded(store: ObjectStore, folder: Path, **files: bytes) -> Tree:
-    folder.mkdir()
-    for name, content in files.items():
-        (folder / name.replace("__", ".")).write_bytes(content)
-    return trees.upload(store, folder)
-
-
-async def register(api: httpx.AsyncClient, tree: Tree, kind: str = "models", **spec: Any) -> dict[str, Any]:
-    body = {"spec": {"name": "late", "path": f"modelyard://trees/{tree.digest}", **spec}}
-    answer = await api.post(f"/api/v1/{kind}", json=body)
-    assert answer.status_code == 201, answer.text
-    document: dict[str, Any] = answer.json()
-    return document
-
-
-async def events(database: str, type_: str) -> list[dict[str, Any]]:
-    connection = await asyncpg.connect(database)
-    try:
-        rows = await connection.fetch("select envelope from outbox where type = $1 order by sequence", type_)
-    finally:
-        await connection.close()
-    return [json.loads(row["envelope"]) for row in rows]
 
 
 async def test_a_version_is_signed_when_it_is_registered(
@@ -128,7 +54,7 @@ async def test_a_version_is_signed_when_it_is_registered(
         return await asyncio.to_thread(store.exists, made["manifest"])
 
     await eventually(stored)
-    signed = Signed(tree=tree.digest, manifest=made["manifest"], subject="models/late/versions/1")
+    signed = Signed(tree=tree.digest, manifest=made["manifest"], subject="default/models/late/versions/1")
     assert manifests.load(store, signed, verifier) == tree
 
     answer = await signing.get("/api/v1/models/late/versions/1/manifest")
@@ -151,7 +77,10 @@ async def test_data_is_signed_and_each_version_for_itself(
     assert first["manifest"] != second["manifest"]
     answers = [await signing.get(f"/api/v1/data/late/versions/{number}/manifest") for number in (1, 2)]
     said = [json.loads(base64.b64decode(answer.json()["dsseEnvelope"]["payload"])) for answer in answers]
-    assert [one["subject"][0]["name"] for one in said] == ["data/late/versions/1", "data/late/versions/2"]
+    assert [one["subject"][0]["name"] for one in said] == [
+        "default/data/late/versions/1",
+        "default/data/late/versions/2",
+    ]
 
 
 async def test_a_registry_without_a_key_signs_nothing_and_says_so(
@@ -181,7 +110,7 @@ async def test_what_was_registered_before_there_was_a_key_is_signed_when_there_i
             return (await api.get("/api/v1/models/late/versions/1")).json()["manifest"]
 
         manifest = await eventually(signed)
-    whole = Signed(tree=made["tree"], manifest=manifest, subject="models/late/versions/1")
+    whole = Signed(tree=made["tree"], manifest=manifest, subject="default/models/late/versions/1")
     assert manifests.load(store, whole, Verifier(Signer.read(key).public_key)).digest == made["tree"]
 
 
@@ -201,7 +130,9 @@ async def test_a_conversion_is_signed_before_it_belongs_to_its_version(
 
     conversion = await eventually(converted)
     assert conversion["status"] == "converted"
-    signed = Signed(tree=onnx.digest, manifest=conversion["manifest"], subject="models/late/versions/1/conversion")
+    signed = Signed(
+        tree=onnx.digest, manifest=conversion["manifest"], subject="default/models/late/versions/1/conversion"
+    )
     assert manifests.load(store, signed, Verifier(Signer.read(key).public_key)) == onnx
 
 
@@ -210,7 +141,11 @@ async def test_a_conversion_is_signed_before_it_belongs_to_its_version(
     [
         (
             DeploymentFailed(
-                endpoint="late", deployment="blue", generation=1, detail="changed", refused="models/late/versions/1"
+                endpoint="late",
+                deployment="blue",
+                generation=1,
+                detail="changed",
+                refused="default/models/late/versions/1",
             ),
             "endpoints/late/deployments/blue",
         ),
@@ -220,16 +155,16 @@ async def test_a_conversion_is_signed_before_it_belongs_to_its_version(
                 deployment="blue",
                 generation=1,
                 detail="changed",
-                refused="models/late/versions/1/conversion",
+                refused="default/models/late/versions/1/conversion",
             ),
             "endpoints/late/deployments/blue",
         ),
         (
-            StepFailed(job="j", step="score", detail="changed", refused="models/late/versions/1"),
+            StepFailed(job="j", step="score", detail="changed", refused="default/models/late/versions/1"),
             "jobs/j/steps/score",
         ),
         (
-            ModelConversionFailed(name="late", version="1", detail="changed", refused="models/late/versions/1"),
+            ModelConversionFailed(name="late", version="1", detail="changed", refused="default/models/late/versions/1"),
             "models/late/versions/1",
         ),
     ],
@@ -247,7 +182,7 @@ async def test_a_refusal_becomes_an_event_of_the_version(
 async def test_a_refused_data_version_has_its_own_event(
     api: httpx.AsyncClient, publish: Publish, database: str
 ) -> None:
-    await publish(StepFailed(job="j", step="train", detail="changed", refused="data/flights/versions/2"))
+    await publish(StepFailed(job="j", step="train", detail="changed", refused="default/data/flights/versions/2"))
     (failed,) = await eventually(lambda: events(database, "data.integrity_failed"))
     assert failed["subject"] == "data/flights/versions/2"
 

@@ -230,6 +230,31 @@ async def test_the_graph_is_built_anew_from_the_log(api: httpx.AsyncClient, pool
     assert await graph(pool) == whole
 
 
+async def test_while_a_graph_is_built_anew_only_its_own_workspace_waits(pool: Pool) -> None:
+    events = list(story())
+    await hear(pool, events[:-3])
+    elsewhere = [event.model_copy(update={"id": uuid5(event.id, "lab"), "workspace": "lab"}) for event in events]
+    async with transaction(pool) as tx:
+        await store.delete_edges(tx, "default")
+        late = asyncio.create_task(hear(pool, events[-3:]))
+        async with asyncio.timeout(10):
+            await hear(pool, elsewhere)
+        assert not late.done()
+    await late
+    rows = await graph(pool)
+    assert {row["target"] for row in rows if row["workspace"] == "default"} == {"monitors/m"}
+    await lineage.rebuild(pool, "default")
+    told = {
+        workspace: [
+            (row["relation"], row["since"], row["until"])
+            for row in sorted(await graph(pool), key=lambda row: (row["since"], row["relation"], str(row["until"])))
+            if row["workspace"] == workspace
+        ]
+        for workspace in ("default", "lab")
+    }
+    assert told["default"] == told["lab"]
+
+
 async def test_two_writers_of_one_holder_see_each_other(pool: Pool) -> None:
     ready = [event for event in story() if event.type == full_type(DeploymentReady.TYPE)]
     first = ready[0]

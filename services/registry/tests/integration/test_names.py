@@ -134,7 +134,7 @@ async def test_a_change_that_changes_nothing_is_no_event(api: httpx.AsyncClient)
 @pytest.mark.parametrize(
     ("kind", "spec"),
     [
-        ("data", {"name": "x", "type": "uri_file", "path": "azureml://datastores/d/paths/a.csv"}),
+        ("data", {"name": "x", "type": "uri_file", "path": "wasbs://c@a.blob.core.windows.net/a.csv"}),
         ("environments", {"name": "x", "image": "python:3.11"}),
         ("components", {"name": "x", "type": "command", "command": "true", "environment": "azureml:x:1"}),
     ],

@@ -13,8 +13,8 @@ import uvicorn
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
-from services.registry.tests.conftest import bearer
 
+from modelyard_testing.identities import bearer
 from registry.app import build
 from registry.settings import Settings
 

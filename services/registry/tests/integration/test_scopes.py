@@ -8,13 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
-from services.registry.tests.conftest import KEY
 from services.registry.tests.support import register_outside
 
 from modelyard_platform import identity, trees
 from modelyard_platform.cause import Identity
 from modelyard_platform.objects import ObjectStore
 from modelyard_testing.conditions import eventually
+from modelyard_testing.identities import KEY
 
 
 def within(workspace: str, role: str = "owner") -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from modelyard.aio.specs import Specs
 from modelyard.api.assets import GROUPS, AssetKind
 from modelyard.api.http import Documents, Json, quoted
 from modelyard.api.specs import Prepared, SpecLike, overrides_of
+from modelyard.errors import DownloadError, ModelyardError
 
 
 class Assets:
@@ -21,9 +23,10 @@ class Assets:
     Where a version is asked for, `version` names it, or `label` (`latest`, or an alias such as `champion`); neither means `latest`.
     """
 
-    def __init__(self, http: Http, specs: Specs, kind: AssetKind) -> None:
+    def __init__(self, http: Http, specs: Specs, kind: AssetKind, registry: str | None = None) -> None:
         self._http = http
         self._specs = specs
+        self._registry = registry
         self.kind = kind
 
     async def create(
@@ -111,21 +114,31 @@ class Assets:
     ) -> Path:
         """A version's files into a folder, verified by their digests. What is there already is not fetched again.
 
-        `verify`: models and data are held against their signed manifest too. The key is that of the file `MODELYARD_SIGNING_PUBLIC_KEY`,
-        else the one that this Modelyard gives (`signing_key`); where it signs nothing there is nothing to verify.
+        `verify`: they are held against their signed manifest too. The key is that of the file `MODELYARD_SIGNING_PUBLIC_KEY`, else the
+        one that this Modelyard gives (`signing_key`); where it signs nothing there is nothing to verify. A refusal is told to Modelyard.
 
         Raises:
             DownloadError: the files are not what was signed, or cannot be written.
         """
         from modelyard.aio.integrity import verifier
-        from modelyard.api.integrity import signed
+        from modelyard.api.integrity import REFUSED, signed
 
         found = await self.get(name, version, label=label)
-        asked = signed(self.kind, found) if verify else None
+        asked = signed(await self._scope(), self.kind, found) if verify else None
         trusted = await verifier(self._specs.http) if asked is not None else None
-        if asked is not None and trusted is not None:
-            return await self._specs.trees.download_signed(asked, found["size"], trusted, Path(target))
-        return await self._specs.trees.download((await self.files(name, found["version"]))["files"], Path(target))
+        try:
+            if asked is not None and trusted is not None:
+                return await self._specs.trees.download_signed(asked, found["size"], trusted, Path(target))
+            return await self._specs.trees.download((await self.files(name, found["version"]))["files"], Path(target))
+        except DownloadError as error:
+            if error.code in REFUSED:
+                await self._tell_refused(name, found["version"], error.detail)
+            raise
+
+    async def _tell_refused(self, name: str, version: str, detail: str) -> None:
+        """So that others hear of it. Whether that can be told or not, whoever downloads is to see what was refused."""
+        with suppress(ModelyardError):
+            await self._http.post(f"{self._at(name, version, None)}/integrity-failures", {"detail": detail[:2000]})
 
     async def manifest(self, name: str, version: str | None = None, *, label: str | None = None) -> bytes:
         """A version's signed manifest: an OpenSSF model signature, for `model_signing verify key --signature FILE`."""
@@ -191,6 +204,12 @@ class Assets:
         if version is not None:
             return f"{self._path(name)}/versions/{quoted(str(version))}"
         return f"{self._path(name)}/labels/{quoted(label or 'latest')}"
+
+    async def _scope(self) -> str:
+        """The shared registry, else the workspace of whoever asks."""
+        if self._registry is not None:
+            return f"registries/{self._registry}"
+        return str((await self._http.get("whoami"))["workspace"])
 
     async def _exact(self, name: str, version: str | None, label: str | None) -> str:
         """A label may move between two requests: it is looked up once."""

@@ -22,6 +22,7 @@ from modelyard.aio.http import Http
 from modelyard.aio.jobs import Jobs
 from modelyard.aio.models import Models
 from modelyard.aio.named import Monitors, Named, Subscriptions
+from modelyard.aio.resources import Resources
 from modelyard.aio.specs import Specs
 from modelyard.aio.workspaces import Registries, Registry, Workspaces
 from modelyard.api.http import RETRY_S, Documents, Json, quoted
@@ -67,6 +68,9 @@ class AsyncClient:
         self.triggers = Named(self._http, self.specs, "triggers", "trigger")
         self.monitors = Monitors(self._http, self.specs, "monitors", "schedule")
         self.subscriptions = Subscriptions(self._http, self.specs, "subscriptions", "subscription")
+        self.computes = Resources(self._http, self.specs, "computes", "compute")
+        self.datastores = Resources(self._http, self.specs, "datastores", "datastore")
+        self.connections = Resources(self._http, self.specs, "connections", "connection")
         self.events = Events(self._http)
         self.promotions = Promotions(self._http)
         self.dead_letters = DeadLetters(self._http)

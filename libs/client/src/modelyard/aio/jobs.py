@@ -7,9 +7,9 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from modelyard.aio import live
 from modelyard.aio.http import Http
@@ -59,15 +59,42 @@ class Jobs:
         status: str | None = None,
         experiment: str | None = None,
         trigger: str | None = None,
+        archived: Literal["false", "true", "only"] = "false",
         limit: int | None = None,
     ) -> Documents:
-        """Jobs, newest first."""
-        params = {"status": status, "experiment": experiment, "trigger": trigger}
+        """Jobs, newest first. `archived`: `"true"` gives those that are archived too, `"only"` gives no others."""
+        params = {"status": status, "experiment": experiment, "trigger": trigger, "archived": archived}
         return [item async for item in self._http.pages("jobs", params, limit=limit)]
 
     async def steps(self, name: str) -> Documents:
         """A job's steps in the order of its specification."""
         return [item async for item in self._http.pages(f"jobs/{quoted(name)}/steps", limit=None)]
+
+    async def update(
+        self,
+        name: str,
+        *,
+        display_name: str | None = None,
+        experiment_name: str | None = None,
+        description: str | None = None,
+        tags: Mapping[str, str | None] | None = None,
+    ) -> Json:
+        """Change what is said of a job; what is None stays, empty text takes it away. `tags` take the place of all."""
+        given = {
+            "display_name": display_name,
+            "experiment_name": experiment_name,
+            "description": description,
+            "tags": tags,
+        }
+        return await self._change(name, {key: value for key, value in given.items() if value is not None})
+
+    async def archive(self, name: str) -> Json:
+        """Hide a job that has ended from lists."""
+        return await self._change(name, {"archived": True})
+
+    async def restore(self, name: str) -> Json:
+        """Bring an archived job back."""
+        return await self._change(name, {"archived": False})
 
     async def cancel(self, name: str) -> Json:
         """Stop a job: nothing more of it is begun, and what runs is ended."""
@@ -125,3 +152,7 @@ class Jobs:
         for label in [output] if output else there:
             await self._specs.trees.download((await self.output(name, label))["files"], folder / label)
         return folder
+
+    async def _change(self, name: str, change: Json) -> Json:
+        answer: Json = await self._http.patch(f"jobs/{quoted(name)}", change)
+        return answer

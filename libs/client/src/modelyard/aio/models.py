@@ -71,7 +71,7 @@ class Models(Assets):
             raise ModelyardError("nothing is signed here", code="not_signed")
         manifest = await self.manifest(name, found)
         stored = Tree.model_validate({"files": (await self.files(name, found))["files"]})
-        subject = subject_of("models", name, found)
+        subject = subject_of(await self._scope(), "models", name, found)
         try:
             tree = await asyncio.to_thread(describe, Path(folder)) if folder is not None else stored
             trusted.verify(manifest, subject, tree)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from modelyard.aio.assets import Assets
 from modelyard.aio.http import Http
 from modelyard.aio.specs import Specs
@@ -27,7 +29,7 @@ class Workspaces:
         return answer
 
     async def delete(self, name: str) -> None:
-        """Delete a workspace in which nothing is registered."""
+        """Delete a workspace in which nothing is registered, deployed, running or set up."""
         await self._http.delete(f"workspaces/{quoted(name)}")
 
     async def list(self) -> Documents:
@@ -36,14 +38,28 @@ class Workspaces:
 
 
 class Registries:
-    """Shared registries: what is shared into one, every workspace can use."""
+    """Shared registries: what is shared into one, every workspace can use. The workspace whose owners make registries, and those that
+    they let in, may share into it."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    async def create(self, name: str, *, description: str | None = None) -> Json:
-        """A new shared registry."""
-        answer: Json = await self._http.post("registries", _named(name, description))
+    async def create(self, name: str, *, description: str | None = None, writers: Sequence[str] = ()) -> Json:
+        """A new shared registry, into which the workspaces `writers` may share."""
+        answer: Json = await self._http.post("registries", _named(name, description) | {"writers": [*writers]})
+        return answer
+
+    async def update(
+        self,
+        name: str,
+        *,
+        description: str | None = None,
+        add_writers: Sequence[str] = (),
+        remove_writers: Sequence[str] = (),
+    ) -> Json:
+        """Change what a registry is for, or which workspaces may share into it."""
+        change = {"description": description, "add_writers": [*add_writers], "remove_writers": [*remove_writers]}
+        answer: Json = await self._http.patch(f"registries/{quoted(name)}", change)
         return answer
 
     async def get(self, name: str) -> Json:
@@ -66,7 +82,7 @@ class Registry:
     def __init__(self, http: Http, specs: Specs, name: str) -> None:
         self.name = name
         self._http = http.under(f"registries/{quoted(name)}")
-        self.models = Assets(self._http, specs, "models")
-        self.data = Assets(self._http, specs, "data")
-        self.environments = Assets(self._http, specs, "environments")
-        self.components = Assets(self._http, specs, "components")
+        self.models = Assets(self._http, specs, "models", name)
+        self.data = Assets(self._http, specs, "data", name)
+        self.environments = Assets(self._http, specs, "environments", name)
+        self.components = Assets(self._http, specs, "components", name)

@@ -13,14 +13,15 @@ from modelyard_platform.manifests import Signed, Verifier, subject_of
 PUBLIC_KEY: Final = "MODELYARD_SIGNING_PUBLIC_KEY"
 """Environment variable: a PEM file with the key to trust, whatever the server says."""
 
-_SIGNED: Final = frozenset({"models", "data"})
+REFUSED: Final = frozenset({"integrity_failed", "digest_mismatch"})
+"""Codes of downloads that brought something else than what was registered."""
 
 
-def signed(kind: str, version: Json) -> Signed | None:
-    """What a version's files are to be held against; None for kinds that are not signed, or without files."""
-    if kind not in _SIGNED or version.get("tree") is None:
+def signed(scope: str, kind: str, version: Json) -> Signed | None:
+    """What the files of a version (of a workspace, or of `registries/NAME`) are to be held against; None for one without files."""
+    if version.get("tree") is None:
         return None
-    subject = subject_of(kind, version["name"], version["version"])
+    subject = subject_of(scope, kind, version["name"], version["version"])
     return Signed(tree=version["tree"], manifest=version.get("manifest"), subject=subject)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from modelyard.api import live
 from modelyard.api.git import git_state
@@ -68,15 +68,42 @@ class Jobs:
         status: str | None = None,
         experiment: str | None = None,
         trigger: str | None = None,
+        archived: Literal["false", "true", "only"] = "false",
         limit: int | None = None,
     ) -> Documents:
-        """Jobs, newest first."""
-        params = {"status": status, "experiment": experiment, "trigger": trigger}
+        """Jobs, newest first. `archived`: `"true"` gives those that are archived too, `"only"` gives no others."""
+        params = {"status": status, "experiment": experiment, "trigger": trigger, "archived": archived}
         return [*self._http.pages("jobs", params, limit=limit)]
 
     def steps(self, name: str) -> Documents:
         """A job's steps in the order of its specification."""
         return [*self._http.pages(f"jobs/{quoted(name)}/steps", limit=None)]
+
+    def update(
+        self,
+        name: str,
+        *,
+        display_name: str | None = None,
+        experiment_name: str | None = None,
+        description: str | None = None,
+        tags: Mapping[str, str | None] | None = None,
+    ) -> Json:
+        """Change what is said of a job; what is None stays, empty text takes it away. `tags` take the place of all."""
+        given = {
+            "display_name": display_name,
+            "experiment_name": experiment_name,
+            "description": description,
+            "tags": tags,
+        }
+        return self._change(name, {key: value for key, value in given.items() if value is not None})
+
+    def archive(self, name: str) -> Json:
+        """Hide a job that has ended from lists."""
+        return self._change(name, {"archived": True})
+
+    def restore(self, name: str) -> Json:
+        """Bring an archived job back."""
+        return self._change(name, {"archived": False})
 
     def cancel(self, name: str) -> Json:
         """Stop a job: nothing more of it is begun, and what runs is ended."""
@@ -134,3 +161,7 @@ class Jobs:
         for label in [output] if output else there:
             self._specs.trees.download(self.output(name, label)["files"], folder / label)
         return folder
+
+    def _change(self, name: str, change: Json) -> Json:
+        answer: Json = self._http.patch(f"jobs/{quoted(name)}", change)
+        return answer

@@ -71,7 +71,7 @@ class Models(Assets):
             raise ModelyardError("nothing is signed here", code="not_signed")
         manifest = self.manifest(name, found)
         stored = Tree.model_validate({"files": self.files(name, found)["files"]})
-        subject = subject_of("models", name, found)
+        subject = subject_of(self._scope(), "models", name, found)
         try:
             tree = describe(Path(folder)) if folder is not None else stored
             trusted.verify(manifest, subject, tree)

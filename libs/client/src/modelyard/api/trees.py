@@ -18,8 +18,8 @@ from modelyard.api.http import Http
 from modelyard.errors import DownloadError, ModelyardError, UploadError
 from modelyard_platform import manifests
 from modelyard_platform.errors import NotFoundError, PlatformError
-from modelyard_platform.manifests import Signed, Verifier
-from modelyard_platform.trees import Snapshot, Tree, download, send
+from modelyard_platform.manifests import IntegrityError, Signed, Verifier
+from modelyard_platform.trees import DigestMismatchError, Snapshot, Tree, download, send
 
 _PROGRESS_FROM: Final = 8 << 20
 _IGNORE_FILES: Final = (".amlignore", ".gitignore")
@@ -92,6 +92,8 @@ class Trees:
                 yield blobs, advance
         except NotFoundError as error:
             raise ModelyardError(error.detail, code=error.code, status=HTTPStatus.NOT_FOUND) from error
+        except (IntegrityError, DigestMismatchError) as error:
+            raise DownloadError(error.detail, code=error.code) from error
         except PlatformError as error:
             raise DownloadError(error.detail) from error
         except OSError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from modelyard.api.assets import Assets
 from modelyard.api.http import Documents, Http, Json, quoted
 from modelyard.api.specs import Specs
@@ -24,7 +26,7 @@ class Workspaces:
         return answer
 
     def delete(self, name: str) -> None:
-        """Delete a workspace in which nothing is registered."""
+        """Delete a workspace in which nothing is registered, deployed, running or set up."""
         self._http.delete(f"workspaces/{quoted(name)}")
 
     def list(self) -> Documents:
@@ -33,14 +35,28 @@ class Workspaces:
 
 
 class Registries:
-    """Shared registries: what is shared into one, every workspace can use."""
+    """Shared registries: what is shared into one, every workspace can use. The workspace whose owners make registries, and those that
+    they let in, may share into it."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    def create(self, name: str, *, description: str | None = None) -> Json:
-        """A new shared registry."""
-        answer: Json = self._http.post("registries", _named(name, description))
+    def create(self, name: str, *, description: str | None = None, writers: Sequence[str] = ()) -> Json:
+        """A new shared registry, into which the workspaces `writers` may share."""
+        answer: Json = self._http.post("registries", _named(name, description) | {"writers": [*writers]})
+        return answer
+
+    def update(
+        self,
+        name: str,
+        *,
+        description: str | None = None,
+        add_writers: Sequence[str] = (),
+        remove_writers: Sequence[str] = (),
+    ) -> Json:
+        """Change what a registry is for, or which workspaces may share into it."""
+        change = {"description": description, "add_writers": [*add_writers], "remove_writers": [*remove_writers]}
+        answer: Json = self._http.patch(f"registries/{quoted(name)}", change)
         return answer
 
     def get(self, name: str) -> Json:
@@ -63,10 +79,10 @@ class Registry:
     def __init__(self, http: Http, specs: Specs, name: str) -> None:
         self.name = name
         self._http = http.under(f"registries/{quoted(name)}")
-        self.models = Assets(self._http, specs, "models")
-        self.data = Assets(self._http, specs, "data")
-        self.environments = Assets(self._http, specs, "environments")
-        self.components = Assets(self._http, specs, "components")
+        self.models = Assets(self._http, specs, "models", name)
+        self.data = Assets(self._http, specs, "data", name)
+        self.environments = Assets(self._http, specs, "environments", name)
+        self.components = Assets(self._http, specs, "components", name)
 
 
 def _named(name: str, description: str | None) -> Json:

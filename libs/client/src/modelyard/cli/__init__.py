@@ -23,9 +23,14 @@ _COMMANDS: Final = {
     "validate": ("validate",),
     "lineage": ("lineage", "audit"),
     "workspaces": ("workspace", "registry"),
-    "unsupported": ("batch-endpoint", "batch-deployment", "compute", "datastore", "connection"),
+    "resources": ("compute", "datastore", "connection"),
+    "unsupported": (
+        "batch-endpoint", "batch-deployment", "serverless-endpoint", "marketplace-subscription", "feature-set", "feature-store",
+        "feature-store-entity", "index", "virtual-cluster", "capability-host", "deployment-template", "azure-openai-deployment",
+    ),
+    "configuration": ("configure",),
     "completion": ("completion",),
-}
+}  # fmt: skip
 """The modules and what they register. Only what was asked for is imported."""
 _INTERRUPTED: Final = 130
 _COMPLETES: Final = "_ARGCOMPLETE"
@@ -53,6 +58,9 @@ def read(given: Sequence[str]) -> argparse.Namespace:
     owners = [module for module, names in _COMMANDS.items() if given and given[0] in names]
     for module in owners or _COMMANDS:
         import_module(f"{__name__}.{module}").register(groups)
+    from modelyard.cli.azure import accept
+
+    accept(groups)
     if _COMPLETES in os.environ:
         from modelyard.cli.completion import complete
 

@@ -12,10 +12,14 @@ from modelyard.cli.options import CommandError, Groups
 
 if TYPE_CHECKING:
     from modelyard.api.assets import Assets
+    from modelyard.api.resources import Resources
     from modelyard.client import Client
     from modelyard_specs import Document, Problem
 
 _ORDER: Final = (
+    "compute",
+    "datastore",
+    "connection",
     "environment",
     "data",
     "model",
@@ -34,6 +38,7 @@ _ASSETS: Final = {
     "command_component": "components",
     "pipeline_component": "components",
 }
+_RESOURCES: Final = frozenset({"compute", "datastore", "connection"})
 _JOBS: Final = frozenset({"command_job", "pipeline_job", "sweep_job", "opaque_job"})
 _PASSED_OVER: Final = frozenset({"empty", "other"})
 
@@ -52,9 +57,9 @@ def register(groups: Groups) -> None:
 def apply(client: Client, options: argparse.Namespace) -> Any:
     """Everything a folder describes, in the order in which it depends on one another.
 
-    Environments, data, models, components, endpoints, deployments, then monitors, triggers, subscriptions. All of it is checked
-    before anything is sent. An asset that is what its version (or, without one, the latest) already is stays as it is, so that
-    applying a folder again changes nothing. Jobs are started by `modelyard job create`, not by this.
+    Compute, datastores, connections, environments, data, models, components, endpoints, deployments, then monitors, triggers,
+    subscriptions. All of it is checked before anything is sent. An asset that is what its version (or, without one, the latest)
+    already is stays as it is, so that applying a folder again changes nothing. Jobs are started by `modelyard job create`, not by this.
     """
     documents = read_folder(Path(options.file))
     done = []
@@ -110,6 +115,9 @@ def _apply(client: Client, document: Document, options: argparse.Namespace) -> d
     if document.kind in _ASSETS:
         return _asset(getattr(client, _ASSETS[document.kind]), client, document)
     prepared = client.specs.send(document)
+    if document.kind in _RESOURCES:
+        resources: Resources = getattr(client, f"{document.kind}s")
+        return _row(document.kind, resources.put(prepared)["name"], "in place")
     if document.kind == "online_endpoint":
         found = client.endpoints.put(prepared)
         return _row("online-endpoint", found["name"], "in place")

@@ -39,12 +39,18 @@ def _register(groups: Groups, name: str, says: str) -> None:
     command.add_argument("--path", help="its files, instead of --file")
     command.add_argument("-t", "--type", help="its type, such as mlflow_model or uri_folder")
     command.add_argument("-d", "--description")
+    flags.tags(command)
     if name == "model":
+        command.add_argument("-s", "--stage", help="such as Staging or Production")
         command.add_argument("--sample", metavar="PATH", help="a table of its inputs; its ONNX form is measured on it")
         command.add_argument("--job", metavar="NAME", help="the job that made it")
     if name == "environment":
         command.add_argument("-i", "--image", help="a container image, instead of --file")
-        command.add_argument("--conda-file", metavar="YAML", help="a conda environment, instead of --file")
+        command.add_argument("-c", "--conda-file", metavar="YAML", help="a conda environment, instead of --file")
+        command.add_argument(
+            "-b", "--build-context", metavar="PATH", help="a folder with a Dockerfile, instead of --file"
+        )
+        command.add_argument("--dockerfile-path", metavar="PATH", help="the Dockerfile in the build context")
     flags.changes(command)
 
     command = group.verb("show", show, example=f"{name} show -n NAME --label latest", shared=True)
@@ -124,19 +130,19 @@ def create(client: Client, options: argparse.Namespace) -> Any:
         "path": options.path,
         "type": options.type,
         "description": options.description,
+        "stage": getattr(options, "stage", None),
         "image": getattr(options, "image", None),
         "conda_file": getattr(options, "conda_file", None),
+        "build.path": getattr(options, "build_context", None),
+        "build.dockerfile_path": getattr(options, "dockerfile_path", None),
     }
     assets: Assets = options.assets(client, options)
-    if options.file is None and not (options.path or keys["image"] or keys["conda_file"]):
-        raise CommandError("give --file, or --name with --path (or --image, --conda-file)", status=2)
+    if options.file is None and not any(keys[key] for key in ("path", "image", "conda_file", "build.path")):
+        raise CommandError("give --file, or --name with --path (or --image, --conda-file, --build-context)", status=2)
     from modelyard.api.assets import GROUPS
 
-    if options.file is not None:
-        prepared = client.specs.prepare(options.file, GROUPS[assets.kind], flags.overrides(options, **keys))
-    else:
-        given = {key: value for key, value in keys.items() if value is not None}
-        prepared = client.specs.prepare(given, GROUPS[assets.kind], flags.overrides(options))
+    changes = flags.overrides(options, **keys) + flags.tagged(options)
+    prepared = client.specs.prepare(options.file or {}, GROUPS[assets.kind], changes)
     return assets.register(prepared, job=getattr(options, "job", None), sample=getattr(options, "sample", None))
 
 
@@ -148,14 +154,15 @@ def show(client: Client, options: argparse.Namespace) -> Any:
 def list_(client: Client, options: argparse.Namespace) -> Any:
     """The newest version of each name that fits; with --name that name's versions, newest first."""
     exact = options.name if options.name is not None and "*" not in options.name else None
-    return options.assets(client, options).list(
+    found = options.assets(client, options).list(
         exact,
         search=search.conditions(options),
         sort=options.sort,
         all_versions=options.all_versions,
-        archived=options.include_archived,
-        limit=options.max_results,
+        archived=options.include_archived or options.archived_only,
+        limit=None if options.archived_only else options.max_results,
     )
+    return [one for one in found if one["archived"]][: options.max_results] if options.archived_only else found
 
 
 def update(client: Client, options: argparse.Namespace) -> Any:

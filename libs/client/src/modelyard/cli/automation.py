@@ -53,6 +53,8 @@ def register(groups: Groups) -> None:
         flags.named(command, name)
         command = group.verb("list", list_, columns=columns, example=f"{name} list -o table")
         flags.bounded(command)
+        if name == "schedule":
+            command.add_argument("--disabled-only", action="store_true", help="only those that are disabled")
         if name != "subscription":  # its secret is not given out, so what is there cannot be put again
             command = group.verb("update", update, example=f"{name} update -n NAME --set {_EXAMPLES[name]}")
             command.add_argument("-f", "--file", metavar="YAML", help="the specification; without one, the one it has")
@@ -114,7 +116,8 @@ def list_(client: Client, options: argparse.Namespace) -> Any:
     found = {kind: _named(client, kind).list(limit=options.max_results) for kind in kinds}
     if len(kinds) == 1:
         return found[kinds[0]]
-    return [{"kind": kind.removesuffix("s"), **one} for kind, items in found.items() for one in items]
+    rows = [{"kind": kind.removesuffix("s"), **one} for kind, items in found.items() for one in items]
+    return [one for one in rows if not one.get("enabled", True)] if options.disabled_only else rows
 
 
 def update(client: Client, options: argparse.Namespace) -> Any:

@@ -33,6 +33,9 @@ _NAMES: Final = {
     "trigger": "triggers",
     "monitor": "monitors",
     "subscription": "subscriptions",
+    "compute": "computes",
+    "datastore": "datastores",
+    "connection": "connections",
     "token": "tokens",
 }
 """What `--name` names, by group: where it is listed."""

@@ -45,7 +45,7 @@ def register(groups: Groups) -> None:
     flags.changes(command)
     command = group.verb("get-logs", get_logs, example="online-deployment get-logs -n blue -e flights --lines 50")
     _of_endpoint(command)
-    command.add_argument("--lines", type=flags.count, help="only so many of the last")
+    command.add_argument("-l", "--lines", type=flags.count, help="only so many of the last")
 
 
 def create(client: Client, options: argparse.Namespace) -> Any:

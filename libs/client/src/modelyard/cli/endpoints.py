@@ -24,12 +24,13 @@ def register(groups: Groups) -> None:
     flags.from_file(command, required=False)
     flags.named(command, "endpoint", required=False)
     command.add_argument("--auth-mode", help="key")
+    flags.tags(command)
     command.add_argument("--no-wait", action="store_true", help="as it is anyway: an endpoint is there at once")
-    flags.web(command)
+    flags.web(command, "-e")
     flags.changes(command)
     command = group.verb("show", show, example="online-endpoint show -n flights --query scoring_uri -o tsv")
     flags.named(command, "endpoint")
-    flags.web(command)
+    flags.web(command, "-e")
     command = group.verb("list", list_, columns=_LIST, example="online-endpoint list -o table")
     flags.bounded(command)
     command = group.verb("update", update, example='online-endpoint update -n flights --traffic "blue=90 green=10"')
@@ -50,7 +51,7 @@ def register(groups: Groups) -> None:
     flags.named(command, "endpoint")
     command.add_argument("-d", "--deployment-name", metavar="NAME", help="ask this deployment in particular")
     command.add_argument(
-        "--request-file", required=True, metavar="JSON", help="the body to send; - reads standard input"
+        "-r", "--request-file", required=True, metavar="JSON", help="the body to send; - reads standard input"
     )
     command = group.verb("get-credentials", get_credentials, example="online-endpoint get-credentials -n flights")
     flags.named(command, "endpoint")
@@ -63,14 +64,10 @@ def register(groups: Groups) -> None:
 def create(client: Client, options: argparse.Namespace) -> Any:
     """Create an endpoint, or change the one of this name."""
     keys = {"name": options.name, "auth_mode": options.auth_mode}
-    if options.file is not None:
-        prepared = client.specs.prepare(options.file, "online-endpoint", flags.overrides(options, **keys))
-    elif options.name is None:
+    if options.file is None and options.name is None:
         raise CommandError("give --file or --name", status=2)
-    else:
-        given = {key: value for key, value in keys.items() if value is not None}
-        prepared = client.specs.prepare(given, "online-endpoint", flags.overrides(options))
-    found = client.endpoints.put(prepared)
+    changes = flags.overrides(options, **keys) + flags.tagged(options)
+    found = client.endpoints.put(client.specs.prepare(options.file or {}, "online-endpoint", changes))
     if options.web:
         flags.open_page(client, "endpoints")
     return found

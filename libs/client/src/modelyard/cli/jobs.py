@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from modelyard.cli import options as flags
 from modelyard.cli import unsupported
@@ -13,8 +13,14 @@ from modelyard.cli.options import CommandError, Groups
 if TYPE_CHECKING:
     from modelyard.client import Client
 
+    Archived = Literal["false", "true", "only"]
+
 _LIST: Final = ("name", "type", "status", "display_name", "experiment_name", "created_by", "created_at")
 _STEPS: Final = ("name", "status", "attempt", "seconds", "source", "detail")
+_SAID: Final = ("display_name", "experiment_name", "description", "tags")
+_STEPS_NOTE: Final = (
+    "steps are no jobs of their own: their outputs are those of {0}, as `job download -n {0} --output-name STEP.OUTPUT`"
+)
 _DETACHED: Final = 130
 
 
@@ -26,14 +32,21 @@ def register(groups: Groups) -> None:
     flags.from_file(command)
     flags.named(command, "job", required=False)
     command.add_argument("-s", "--stream", action="store_true", help="print what it writes until it has ended")
-    flags.web(command)
+    flags.web(command, "-e")
     flags.changes(command)
     command = group.verb("show", show, example="job show -n NAME --query status -o tsv")
     flags.named(command, "job")
-    flags.web(command)
+    flags.web(command, "-e")
     command = group.verb("list", list_, columns=_LIST, example="job list --status failed")
     command.add_argument("--status", type=str.lower, help="such as running, completed or failed")
     command.add_argument("--experiment", help="of this experiment only")
+    command.add_argument(
+        "--parent-job-name", metavar="NAME", help="the steps of this job, which are no jobs of their own"
+    )
+    command.add_argument("--all-results", metavar="true|false", help="however many there are")
+    either = command.add_mutually_exclusive_group()
+    either.add_argument("--include-archived", action="store_true", help="archived ones too")
+    either.add_argument("--archived-only", action="store_true", help="archived ones and no others")
     flags.bounded(command)
     command = group.verb("validate", validate, example="job validate -f job.yml")
     flags.from_file(command)
@@ -55,8 +68,17 @@ def register(groups: Groups) -> None:
     )
     command.add_argument("--all", action="store_true", help="all of the job's, as by default")
     command.add_argument("-p", "--download-path", default=".", metavar="FOLDER")
-    for verb in ("update", "archive", "restore"):
-        unsupported.verb(group, verb, "a job stays as it was submitted", f"job {verb} -n NAME")
+    command = group.verb(
+        "update", update, example="job update -n NAME --set tags.team=flights display_name='first try'"
+    )
+    flags.named(command, "job")
+    flags.web(command, "-e")
+    flags.edited(command, ", ".join(_SAID))
+    flags.changes(command)
+    for verb, run in (("archive", archive), ("restore", restore)):
+        command = group.verb(verb, run, example=f"job {verb} -n NAME")
+        flags.named(command, "job")
+        flags.changes(command)
     unsupported.verb(group, "connect-ssh", "steps have no SSH server", "job connect-ssh -n NAME --node-index 0")
 
 
@@ -86,7 +108,13 @@ def show(client: Client, options: argparse.Namespace) -> Any:
 
 def list_(client: Client, options: argparse.Namespace) -> Any:
     """Jobs, newest first."""
-    found = client.jobs.list(status=options.status, experiment=options.experiment, limit=options.max_results)
+    everything = str(options.all_results).lower() == "true"
+    limit = None if everything else options.max_results
+    if options.parent_job_name is not None:
+        print(f"note: {_STEPS_NOTE.format(options.parent_job_name)}", file=sys.stderr)
+        return client.jobs.steps(options.parent_job_name)[:limit]
+    archived: Archived = "only" if options.archived_only else "true" if options.include_archived else "false"
+    found = client.jobs.list(status=options.status, experiment=options.experiment, archived=archived, limit=limit)
     return [_in_az_words(client, job) for job in found]
 
 
@@ -118,6 +146,29 @@ def steps(client: Client, options: argparse.Namespace) -> Any:
 def stream(client: Client, options: argparse.Namespace) -> None:
     """Print what a job writes, from its beginning, until it has ended. Exit status 1 unless it completed. Ctrl-C only detaches."""
     _stream(client, options.name, options.step, to_stderr=False)
+
+
+def update(client: Client, options: argparse.Namespace) -> Any:
+    """Change what is said of a job: its display name, experiment, description and tags. What it was and did never changes."""
+    from modelyard.cli.edits import changed_metadata
+
+    if not options.edits:
+        raise CommandError("what is to change? say it with --set, --add or --remove", status=2)
+    changes = changed_metadata(client.jobs.get(options.name), options.edits, _SAID)
+    found = client.jobs.update(options.name, **changes) if changes else client.jobs.get(options.name)
+    if options.web:
+        flags.open_page(client, "jobs")
+    return _in_az_words(client, found)
+
+
+def archive(client: Client, options: argparse.Namespace) -> Any:
+    """Hide a job that has ended from lists."""
+    return _in_az_words(client, client.jobs.archive(options.name))
+
+
+def restore(client: Client, options: argparse.Namespace) -> Any:
+    """Bring an archived job back."""
+    return _in_az_words(client, client.jobs.restore(options.name))
 
 
 def cancel(client: Client, options: argparse.Namespace) -> Any:

@@ -49,6 +49,8 @@ def show(document: Any, options: argparse.Namespace) -> None:
     person = sys.stdout.isatty()
     default = "table" if draw or (options.columns and not options.query and person) else "json"
     match options.output or default:
+        case "none":
+            text = ""
         case "table" if draw:
             text = draw(document)
         case "table":

@@ -30,13 +30,15 @@ def register(command: argparse.ArgumentParser) -> None:
     found.add_argument(
         "--tag", action="append", default=[], metavar="NAME[=VALUE]", help="with this tag; may be repeated"
     )
-    for flag, _, metavar, says in _WORDS:
-        found.add_argument(flag, metavar=metavar, help=says)
+    for flag, word, metavar, says in _WORDS:
+        found.add_argument(*(("-s", flag) if word == "stage" else (flag,)), metavar=metavar, help=says)
     found.add_argument(
         "--sort", metavar="KEY", help="name, created_at or version; `--sort=-created_at` for the newest first"
     )
     found.add_argument("--all-versions", action="store_true", help="not only the newest of each name")
-    found.add_argument("--include-archived", action="store_true")
+    archived = found.add_mutually_exclusive_group()
+    archived.add_argument("--include-archived", action="store_true", help="archived ones too")
+    archived.add_argument("--archived-only", action="store_true", help="archived ones and no others")
 
 
 def conditions(options: argparse.Namespace) -> str | None:

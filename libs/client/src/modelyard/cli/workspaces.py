@@ -14,26 +14,36 @@ if TYPE_CHECKING:
     from modelyard.client import Client
 
 _GROUPS: Final = {
-    "workspace": ("what keeps models, data, jobs and endpoints apart", "it has no settings that could change"),
-    "registry": ("what is shared between workspaces", "it has no settings that could change"),
+    "workspace": "what keeps models, data, jobs and endpoints apart",
+    "registry": "what is shared between workspaces",
 }
 _LIST: Final = ("name", "description", "created_by", "created_at")
 
 
 def register(groups: Groups) -> None:
     """Add the two groups."""
-    for name, (says, fixed) in _GROUPS.items():
+    for name, says in _GROUPS.items():
         group = flags.group(groups, name, says, f"{name} create -n NAME")
         command = group.verb("create", create, example=f"{name} create -n NAME")
         command.add_argument("-f", "--file", metavar="YAML", help=f"the {name}'s specification")
         flags.named(command, name, required=False)
         command.add_argument("--description")
+        if name == "registry":
+            _workspaces(command, "--writer", "may share into it, beside the one whose owners make registries")
         command.add_argument("--no-wait", action="store_true", help="as it is anyway: it is there at once")
         flags.changes(command)
         command = group.verb("show", show, example=f"{name} show -n NAME")
         flags.named(command, name, required=name == "registry")
         group.verb("list", list_, columns=_LIST, example=f"{name} list")
-        unsupported.verb(group, "update", fixed, f"{name} update -n NAME")
+        if name == "registry":
+            command = group.verb("update", update, example="registry update -n NAME --add-writer WORKSPACE")
+            flags.named(command, name)
+            command.add_argument("--description")
+            _workspaces(command, "--add-writer", "may share into it from now on")
+            _workspaces(command, "--remove-writer", "may not any more")
+            flags.changes(command)
+        else:
+            unsupported.verb(group, "update", "it has no settings that could change", f"{name} update -n NAME")
         command = group.verb("delete", delete, example=f"{name} delete -n NAME --yes")
         flags.named(command, name)
         flags.deletes(command)
@@ -41,6 +51,12 @@ def register(groups: Groups) -> None:
         flags.changes(command)
         for command in group.verbs.choices.values():
             command.set_defaults(group=name)
+
+
+def _workspaces(command: argparse.ArgumentParser, flag: str, says: str) -> None:
+    command.add_argument(
+        flag, nargs="+", action="extend", default=[], metavar="WORKSPACE", help=f"workspaces that {says}"
+    )
 
 
 def create(client: Client, options: argparse.Namespace) -> Any:
@@ -57,7 +73,19 @@ def create(client: Client, options: argparse.Namespace) -> Any:
         keys = {key: value or found.get(key) for key, value in keys.items()}
     if not keys["name"]:
         raise CommandError("give --name, or a --file that has one", status=2)
-    return _holder(client, options).create(str(keys["name"]), description=keys["description"])
+    if options.group == "registry":
+        return client.registries.create(str(keys["name"]), description=keys["description"], writers=options.writer)
+    return client.workspaces.create(str(keys["name"]), description=keys["description"])
+
+
+def update(client: Client, options: argparse.Namespace) -> Any:
+    """Change what a registry is for, or which workspaces may share into it."""
+    return client.registries.update(
+        options.name,
+        description=options.description,
+        add_writers=options.add_writer,
+        remove_writers=options.remove_writer,
+    )
 
 
 def show(client: Client, options: argparse.Namespace) -> Any:

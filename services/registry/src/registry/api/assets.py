@@ -1,13 +1,14 @@
 """Routes of models, data, environments and components: the same for each kind, in a workspace and in a shared registry."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
 
 from modelyard_contracts.registry import AssetKind
 from modelyard_platform.cause import Cause
-from modelyard_platform.http import Contributor, Deployer
+from modelyard_platform.http import Contributor, Deployer, Reader
 from registry.api.parts import (
     IdempotencyKey,
     LabelPath,
@@ -38,7 +39,8 @@ from registry.schemas.assets import (
     Version,
     VersionPage,
 )
-from registry.usecases import assets, names, sharing
+from registry.schemas.integrity import IntegrityFailure
+from registry.usecases import assets, manifests, names, sharing
 from registry.usecases.searching import NameSort, Sort, search_names, search_versions
 from registry.usecases.specs import read_spec
 
@@ -109,9 +111,7 @@ def _making(kind: AssetKind) -> APIRouter:
     ) -> Any:
         """Copy a version to a shared registry, from where every workspace may use it. Its files are not copied: they are the same."""
         target = sharing.Target(body.registry, body.name or name, body.version)
-        return await sharing.share_version(
-            parts.pool, parts.store, parts.signer, caller.cause, kind, name, version, target, key
-        )
+        return await sharing.share_version(parts.files, parts.signer, caller.cause, kind, name, version, target, key)
 
     return router
 
@@ -213,10 +213,27 @@ def _keeping(
         return await assets.get_version(parts.pool, scope, kind, name, f"@{label}")
 
     @router.get("/{name}/versions/{version}/tree", response_model=FilePage, operation_id=f"get_tree_of_{called}")
-    async def get_tree(name: NamePath, version: VersionPath, parts: Wired, scope: Annotated[str, Depends(read)]) -> Any:
+    async def get_tree(
+        name: NamePath, version: VersionPath, parts: Wired, scope: Annotated[str, Depends(read)], caller: Reader
+    ) -> Any:
         """A version's files; each is a blob."""
-        tree = await assets.read_tree(parts.pool, parts.store, scope, kind, name, version)
+        there = replace(caller.cause, workspace=scope)
+        tree = await assets.read_tree(parts.files, there, kind, name, version)
         return {"digest": tree.digest, "size": tree.size, "files": [file.model_dump() for file in tree.files]}
+
+    @router.post(
+        "/{name}/versions/{version}/integrity-failures", status_code=204, operation_id=f"report_refused_{called}"
+    )
+    async def report_refused(
+        name: NamePath,
+        version: VersionPath,
+        body: IntegrityFailure,
+        parts: Wired,
+        scope: Annotated[str, Depends(read)],
+        caller: Reader,
+    ) -> None:
+        """Say that a download was refused, since it is not what was signed. Becomes an event; the same is said once in ten minutes."""
+        await manifests.report_refusal(parts.pool, caller.cause, scope, kind, name, version, body.detail)
 
     @router.patch("/{name}/versions/{version}", response_model=Version, operation_id=f"update_{called}")
     async def update(

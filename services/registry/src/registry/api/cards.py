@@ -27,7 +27,7 @@ async def get_card(
     name: str, version: str, parts: Wired, caller: Reader, accept: Annotated[str, Header()] = "application/json"
 ) -> Any:
     """What is known of a model version and what people say of it; as Markdown with `Accept: text/markdown`."""
-    card = await cards.get_card(parts.pool, caller.cause.workspace, name, version)
+    card = await cards.get_card(parts.pool, parts.store, parts.scheduler, caller.cause.workspace, name, version)
     if _MARKDOWN in accept:
         return Response(markdown(card), media_type=_MARKDOWN)
     return card
@@ -36,4 +36,6 @@ async def get_card(
 @router.put("/{name}/versions/{version}/card", response_model=Card, operation_id="put_card")
 async def put_card(name: str, version: str, body: CardEdit, parts: Wired, caller: Contributor) -> Any:
     """Write the sections that are people's; what is generated cannot be written."""
-    return await cards.put_sections(parts.pool, caller.cause, name, version, body.sections)
+    return await cards.put_sections(
+        parts.pool, parts.store, parts.scheduler, caller.cause, name, version, body.sections
+    )

@@ -11,6 +11,7 @@ from modelyard_platform.http import Reader, Service
 from registry.api.parts import Wired
 from registry.errors import InvalidError
 from registry.schemas.datasets import Address, DataCheck, Difference, Profile, RowPage
+from registry.usecases import resources
 
 router = APIRouter(prefix="/api/v1/data", tags=["data"])
 internal = APIRouter(prefix="/internal/v1", include_in_schema=False)
@@ -37,8 +38,7 @@ async def rows(
     limit: Rows = 20,
 ) -> Any:
     """Some rows of a CSV, Parquet or JSON lines file, or of an MLTable."""
-    workspace = caller.cause.workspace
-    return await parts.datasets.rows(workspace, name, version, file=file, offset=offset, limit=limit)
+    return await parts.datasets.rows(caller.cause, name, version, file=file, offset=offset, limit=limit)
 
 
 @router.get("/{name}/diff", response_model=Difference, operation_id="get_difference_of_data")
@@ -46,7 +46,7 @@ async def difference(
     name: str, parts: Wired, caller: Reader, from_: Annotated[Side, Query(alias="from")], to: Side = "@latest"
 ) -> Any:
     """How two versions differ: files, schema, rows, and for each column drift with effect size, missing and distinct values."""
-    return await parts.datasets.difference(caller.cause.workspace, name, from_, to)
+    return await parts.datasets.difference(caller.cause, name, from_, to)
 
 
 @router.post("/{name}/versions/{version}/check", response_model=DataCheck, operation_id="check_data")
@@ -60,7 +60,8 @@ async def look(body: Address, parts: Wired, caller: Service) -> Any:
     """What is at an address outside that a job uses, which must be what was recorded, if that is given: asked for by the scheduler."""
     if body.recorded is not None:
         return await parts.outside.check(body.recorded.model_dump())
-    found = await parts.outside.record(body.url)
+    address = await resources.outside_path(parts.pool, caller.cause.workspace, body.url)
+    found = await parts.outside.record(address)
     if found is None or not found["checked"]:
         raise InvalidError(
             f"{body.url[:200]!r} is not read from here; register it as data with its files", code="external_unreadable"

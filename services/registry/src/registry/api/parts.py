@@ -22,6 +22,7 @@ from registry.errors import InvalidError
 from registry.usecases import scopes
 from registry.usecases.datasets import Datasets
 from registry.usecases.external import Outside
+from registry.usecases.version_files import VersionFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Parts:
     scheduler: Scheduler
     outside: Outside
     datasets: Datasets
+    files: VersionFiles
     signer: Signer | None = None
     presigner: Presigner | None = None
 

@@ -84,7 +84,7 @@ def _evaluation(card: Mapping[str, Any]) -> Iterator[str]:
     for one in card["evaluations"]:
         sides = one["evidence"].get("candidate") or {}, one["evidence"].get("champion") or {}
         decision = f"**{one['status'].capitalize()}** against version {one['champion']}"
-        yield f"{decision} by `{one['criterion']}`, {one['decided_by']}: {one['detail']}"
+        yield f"{decision} by `{one['criterion']}`, {_text(one['decided_by'])}: {_text(one['detail'])}"
         yield table(
             ("metric", f"version {card['version']}", f"version {one['champion']}"),
             [(name, sides[0].get(name), sides[1].get(name)) for name in sorted({**sides[0], **sides[1]})],
@@ -104,8 +104,15 @@ def _training(card: Mapping[str, Any]) -> Iterator[str]:
         ("Environment lock", f"`{training['lock']}`" if training["lock"] else None),
     ]
     known = [fact for fact in facts if fact[1]]
+    run = training["run"]
     yield "## Training"
-    yield table(("", ""), known) if known else "_Trained elsewhere: nothing is known of it here._"
+    if known or not run:
+        yield table(("", ""), known) if known else "_Trained elsewhere: nothing is known of it here._"
+    if run:
+        yield f"### Run: {_text(run['name'])}, {run['status']}"
+        for head, values in (("metric", run["metrics"]), ("param", run["params"])):
+            if values:
+                yield table((head, "value"), sorted(values.items())[:_FEATURES])
     for data in training["data"]:
         profile = data["profile"]
         yield f"### Data: {_text(data['name'])} {_text(data['version'])}"
@@ -171,8 +178,17 @@ def _conversion(card: Mapping[str, Any]) -> Iterator[str]:
 def _explanation(card: Mapping[str, Any]) -> Iterator[str]:
     if explanation := card["explanation"]:
         made = f"{explanation['created_at']:%Y-%m-%d} by job `{explanation['job']}`"
+        over = f" over {explanation['rows']:,} rows" if explanation.get("rows") else ""
         yield "## Explanation"
-        yield f"Made {made}; files `{explanation['tree']}`."
+        yield f"Made {made}{over}; files `{explanation['tree']}`. What each column adds to the output, of which the base value is the mean."
+        if explanation.get("detail"):
+            yield f"_{_text(explanation['detail'])}_"
+        for output in explanation["outputs"]:
+            yield f"**{_text(output['name'])}**, base value {_number(output['base_value'])}"
+            yield table(
+                ("column", "mean size", "mean"),
+                [(one["name"], one["mean_abs"], one["mean"]) for one in output["features"]],
+            )
 
 
 def _deployments(card: Mapping[str, Any]) -> Iterator[str]:

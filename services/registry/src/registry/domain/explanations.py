@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 PROPERTY: Final = "modelyard.explains"
 """The property of a job that says which model version its output `explanation` belongs to."""
@@ -30,3 +30,24 @@ def explained_by(properties: Mapping[str, str], outputs: Mapping[str, str]) -> t
     subject = _SUBJECT.match(properties.get(PROPERTY, ""))
     tree = outputs.get(OUTPUT)
     return (subject["name"], subject["version"], tree) if subject and tree else None
+
+
+def strongest(summary: Mapping[str, Any], outputs: int, features: int) -> list[dict[str, Any]]:
+    """The first outputs of a summary, each with the features that move it most: `{name, base_value, features: [{name, mean_abs, mean}]}`.
+
+    Raises ValueError for a summary that is not made so: it is whatever the job wrote.
+    """
+    try:
+        return [
+            {
+                "name": str(output["name"]),
+                "base_value": float(output["base_value"]),
+                "features": [
+                    {"name": str(one["name"]), "mean_abs": float(one["mean_abs"]), "mean": float(one["mean"])}
+                    for one in sorted(output["features"], key=lambda one: -float(one["mean_abs"]))[:features]
+                ],
+            }
+            for output in summary["outputs"][:outputs]
+        ]
+    except (AttributeError, KeyError, TypeError, OverflowError) as error:
+        raise ValueError(f"it has not the form of a summary: {error!r}") from error

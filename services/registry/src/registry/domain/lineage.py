@@ -160,6 +160,13 @@ def own(node: str) -> str:
     return rest.partition("/")[2] if head == "registries" else node
 
 
+def scope_of(node: str, workspace: str) -> str:
+    """Where the events of a node are kept: with the shared registry that it is of, or with the workspace that asks."""
+    head, _, rest = node.partition("/")
+    registry, _, own_address = rest.partition("/")
+    return f"registries/{registry}" if head == "registries" and own_address else workspace
+
+
 KINDS: Final = {
     "models": "model",
     "data": "data",
@@ -169,6 +176,7 @@ KINDS: Final = {
     "endpoints": "endpoint",
     "monitors": "monitor",
     "triggers": "trigger",
+    "datastores": "datastore",
     "commits": "commit",
     "code": "code",
     "locks": "lock",

@@ -28,3 +28,36 @@ def check_scope(name: str, what: str) -> str:
 def registry_scope(registry: str) -> str:
     """What stands in the place of a workspace for a shared registry."""
     return f"registries/{registry}"
+
+
+def is_registry(scope: str) -> bool:
+    """Whether a scope is a shared registry, not a workspace."""
+    return scope.startswith("registries/")
+
+
+BEGINS: Final = (
+    "endpoint.created",
+    "deployment.requested",
+    "job.submitted",
+    "trigger.updated",
+    "monitor.updated",
+    "subscription.updated",
+    "compute.updated",
+    "datastore.updated",
+    "connection.updated",
+)
+"""Events that tell of something that stands in a workspace from then on …"""
+ENDS: Final = (
+    "endpoint.deleted",
+    "deployment.deleted",
+    "job.completed",
+    "job.failed",
+    "job.canceled",
+    "trigger.deleted",
+    "monitor.deleted",
+    "subscription.deleted",
+    "compute.deleted",
+    "datastore.deleted",
+    "connection.deleted",
+)
+"""… until one of these about the same subject."""

@@ -41,6 +41,16 @@ class TrainingData(BaseModel):
     profile: dict[str, Any] | None
 
 
+class TrainingRun(BaseModel):
+    """The run that made the version, with the latest point of each metric; what is not finite is text."""
+
+    id: str
+    name: str
+    status: str
+    params: dict[str, str]
+    metrics: dict[str, float | str]
+
+
 class Training(BaseModel):
     """What made the version, as far as it is known."""
 
@@ -54,6 +64,33 @@ class Training(BaseModel):
     lock: str | None
     environments: list[str]
     data: list[TrainingData]
+    run: TrainingRun | None
+
+
+class CardFeature(BaseModel):
+    """How much a column moves an output: the mean of its contributions' sizes, and of the contributions."""
+
+    name: str
+    mean_abs: float
+    mean: float
+
+
+class CardOutput(BaseModel):
+    name: str
+    base_value: float
+    features: list[CardFeature]
+
+
+class CardExplanation(BaseModel):
+    """The newest explanation with its strongest features. `detail` says why there are no values."""
+
+    job: str
+    tree: str
+    created_at: datetime
+    method: str | None = None
+    rows: int | None = None
+    outputs: list[CardOutput]
+    detail: str | None = None
 
 
 class Card(BaseModel):
@@ -77,6 +114,6 @@ class Card(BaseModel):
     evaluations: list[dict[str, Any]]
     training: Training
     conversion: dict[str, Any] | None
-    explanation: dict[str, Any] | None
+    explanation: CardExplanation | None
     deployments: list[CardDeployment]
     sections: dict[str, CardSection]

@@ -8,8 +8,8 @@ import asyncpg
 
 from modelyard_contracts.registry import AssetKind
 from modelyard_platform.database import Connection
-from registry.domain.assets import AssetVersion, NewVersion
-from registry.errors import AssetNotFoundError, VersionExistsError
+from registry.domain.assets import ANONYMOUS, AssetVersion, NewVersion
+from registry.errors import AssetNotFoundError, VersionDeletedError, VersionExistsError
 
 _FIELDS: Final = tuple(AssetVersion.__dataclass_fields__)
 _DERIVED: Final = frozenset({"aliases", "experiment", "deployments"})
@@ -63,6 +63,7 @@ select {_COLUMNS} from versions v where v.workspace = $1 and v.kind = $2 and v.n
 """  # noqa: S608
 _LOCK: Final = "select 1 from versions where id = $1 for update"
 _NAMES: Final = "select name from assets where workspace = $1 and kind = $2 and not deleted order by name limit 20"
+_NAMED: Final = "select true from assets where workspace = $1 and kind = $2 and name = $3 and not deleted"
 _VERSION_NAMES: Final = """
 select version from versions where workspace = $1 and kind = $2 and name = $3 and not archived order by id desc limit 20
 """
@@ -70,6 +71,12 @@ _UPDATE: Final = "update versions set description = $2, tags = $3, properties = 
 _ARCHIVE: Final = "update versions set archived = $2 where id = $1"
 _DELETE_ALIASES: Final = "delete from aliases where workspace = $1 and kind = $2 and name = $3 and version = $4"
 _DELETE: Final = "delete from versions where workspace = $1 and kind = $2 and name = $3 and version = $4"
+_KEEP_DELETED: Final = """
+insert into deleted_versions (workspace, kind, name, version, deleted_by) values ($1, $2, $3, $4, $5)
+"""
+_GET_DELETED: Final = """
+select deleted_by, deleted_at from deleted_versions where workspace = $1 and kind = $2 and name = $3 and version = $4
+"""
 _GET_ALIAS: Final = (
     "select version from aliases where workspace = $1 and kind = $2 and name = $3 and alias = $4 for update"
 )
@@ -91,7 +98,7 @@ def _version(row: asyncpg.Record) -> AssetVersion:
 
 
 async def insert_version(tx: Connection, workspace: str, actor: str, new: NewVersion) -> AssetVersion:
-    """Insert a version under the given or the next number. Raises VersionExistsError."""
+    """Insert a version under the given or the next number. Raises VersionExistsError, VersionDeletedError."""
     numbered = new.version is not None and new.version.isascii() and new.version.isdigit() and len(new.version) <= 18
     row = await tx.fetchrow(
         _INSERT,
@@ -115,6 +122,11 @@ async def insert_version(tx: Connection, workspace: str, actor: str, new: NewVer
     )
     if row is None:
         raise VersionExistsError(new.kind, new.name, new.version or "")
+    # Asked afterwards, since the insertion may have waited for the deletion. The next number is always a new one.
+    if new.version is not None and (
+        gone := await tx.fetchrow(_GET_DELETED, workspace, new.kind, new.name, new.version)
+    ):
+        raise VersionDeletedError(new.kind, new.name, new.version, **gone)
     return _version(row)
 
 
@@ -140,7 +152,7 @@ async def require_label(tx: Connection, workspace: str, kind: AssetKind, name: s
 
 async def _missing(tx: Connection, workspace: str, kind: AssetKind, name: str, version: str) -> AssetVersion:
     versions = [row["version"] for row in await tx.fetch(_VERSION_NAMES, workspace, kind, name)]
-    if versions:
+    if versions or await tx.fetchval(_NAMED, workspace, kind, name):
         raise AssetNotFoundError(kind, name, version, versions)
     raise AssetNotFoundError(kind, name, None, [row["name"] for row in await tx.fetch(_NAMES, workspace, kind)])
 
@@ -171,8 +183,10 @@ async def mark_archived(tx: Connection, found: AssetVersion, *, archived: bool) 
     await tx.execute(_ARCHIVE, found.id, archived)
 
 
-async def delete_version(tx: Connection, workspace: str, found: AssetVersion) -> None:
-    """Remove the version and its aliases. Its number is not given again."""
+async def delete_version(tx: Connection, workspace: str, found: AssetVersion, actor: str) -> None:
+    """Remove the version and its aliases. It is not given again, but for one that is called by its content."""
+    if found.name != ANONYMOUS:
+        await tx.execute(_KEEP_DELETED, workspace, found.kind, found.name, found.version, actor)
     await tx.execute(_DELETE_ALIASES, workspace, found.kind, found.name, found.version)
     await tx.execute(_DELETE, workspace, found.kind, found.name, found.version)
 

@@ -74,12 +74,19 @@ select e.* from unnest($2::text[]) as wanted (node) cross join lateral (
 ) e
 """
 _BY_IDS: Final = "select * from events where event_id = any($2) and workspace = $1"
-_STOP_WRITERS: Final = "lock table edges in share row exclusive mode"
+# Writers of a workspace's graph go side by side, whoever builds it anew goes alone.
+_WRITE: Final = "select pg_advisory_xact_lock_shared(hashtextextended('lineage of ' || $1, 0))"
+_STOP_WRITERS: Final = "select pg_advisory_xact_lock(hashtextextended('lineage of ' || $1, 0))"
 _DELETE_ALL: Final = "delete from edges where workspace = $1"
 _LOG: Final = "select * from events where workspace = $1 order by position"
 _WITHOUT_EDGES: Final = """
 select distinct workspace from events v where not exists (select from edges e where e.workspace = v.workspace)
 """
+
+
+async def begin_writing(tx: Connection, workspace: str) -> None:
+    """Wait while a workspace's graph is built anew. Who writes into several workspaces' begins in the order of their names."""
+    await tx.execute(_WRITE, workspace)
 
 
 async def insert_lasting(tx: Connection, workspace: str, new: Sequence[tuple[Edge, Fact]]) -> None:
@@ -150,8 +157,8 @@ async def facts_by_id(tx: Connection, workspace: str, ids: Sequence[UUID]) -> di
 
 
 async def delete_edges(tx: Connection, workspace: str) -> None:
-    """Forget the graph. Others go on reading it as it was until the transaction ends, and wait with writing."""
-    await tx.execute(_STOP_WRITERS)
+    """Forget a workspace's graph. Others go on reading it as it was until the transaction ends, and wait with writing."""
+    await tx.execute(_STOP_WRITERS, workspace)
     await tx.execute(_DELETE_ALL, workspace)
 
 

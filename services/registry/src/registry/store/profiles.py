@@ -17,7 +17,7 @@ where version_id = (
 )
 returning version_id, attempts, cause
 """
-_VERSION: Final = "select workspace, name, version, tree, type, external from versions where id = $1"
+_VERSION: Final = "select workspace, name, version, tree, manifest, type, external from versions where id = $1"
 _SET_EXTERNAL: Final = "update versions set external = $2 where id = $1"
 _DONE: Final = "delete from profile_tasks where version_id = $1"
 _SET: Final = "update versions set profile = $2 where id = $1"
@@ -33,6 +33,7 @@ class ProfileTask:
     name: str
     version: str
     tree: str | None
+    manifest: str | None
     type: str | None
     external: dict[str, Any] | None
 
@@ -56,6 +57,7 @@ async def claim_task(tx: Connection) -> ProfileTask | None:
         name=version["name"],
         version=version["version"],
         tree=version["tree"],
+        manifest=version["manifest"],
         type=version["type"],
         external=version["external"],
     )

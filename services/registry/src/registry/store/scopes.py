@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final, Literal
 
 from modelyard_platform.database import Connection
 
 Table = Literal["workspaces", "registries"]
 
-_INSERT: Final[dict[Table, str]] = {
-    "workspaces": """
+_INSERT_WORKSPACE: Final = """
 insert into workspaces (name, description, tags, created_by) values ($1, $2, $3, $4) on conflict do nothing
 returning name, description, tags, created_by, created_at
-""",
-    "registries": """
-insert into registries (name, description, tags, created_by) values ($1, $2, $3, $4) on conflict do nothing
-returning name, description, tags, created_by, created_at
-""",
-}
+"""
+_INSERT_REGISTRY: Final = """
+insert into registries (name, description, tags, created_by, writers) values ($1, $2, $3, $4, $5) on conflict do nothing
+returning name, description, tags, created_by, created_at, writers
+"""
 _LIST_WORKSPACES: Final = """
 select name, description, tags, created_by, created_at from workspaces where $1::text is null or name = $1 order by name
 """
 _LIST_REGISTRIES: Final = """
-select name, description, tags, created_by, created_at from registries where $1::text is null or name = $1 order by name
+select name, description, tags, created_by, created_at, writers from registries where $1::text is null or name = $1 order by name
 """
 _LIST: Final[dict[Table, str]] = {"workspaces": _LIST_WORKSPACES, "registries": _LIST_REGISTRIES}
-_IS_USED: Final = """
-select exists (select from assets where workspace = $1 and not deleted)
-    or exists (select from uses where user_workspace = $1)
+_LOCK_REGISTRY: Final = "select 1 from registries where name = $1 for update"
+_UPDATE_REGISTRY: Final = "update registries set description = $2, writers = $3 where name = $1"
+_LET_OUT: Final = "update registries set writers = array_remove(writers, $1) where $1 = any (writers)"
+_REGISTERED: Final = """
+select kind || '/' || name as subject from assets where workspace = $1 and not deleted order by kind, name limit $2
+"""
+_BEGUN: Final = """
+select distinct b.subject from events b
+where b.workspace = $1 and b.type = any ($2) and not exists (
+    select from events e
+    where e.workspace = b.workspace and e.subject = b.subject and e.type = any ($3) and e.sequence > b.sequence
+)
+order by b.subject limit $4
 """
 _DELETE_WORKSPACE: Final = "delete from workspaces where name = $1 returning name"
 _DELETE_REGISTRY: Final = "delete from registries where name = $1 returning name"
@@ -35,11 +44,19 @@ _DELETE: Final[dict[Table, str]] = {"workspaces": _DELETE_WORKSPACE, "registries
 _DELETE_TOKENS: Final = "delete from tokens where workspace = $1"
 
 
-async def insert_scope(
-    tx: Connection, table: Table, *, name: str, description: str, tags: dict[str, str], actor: str
+async def insert_workspace(
+    tx: Connection, *, name: str, description: str, tags: dict[str, str], actor: str
 ) -> dict[str, Any] | None:
-    """The new workspace or registry; None when the name is taken."""
-    row = await tx.fetchrow(_INSERT[table], name, description, tags, actor)
+    """The new workspace; None when the name is taken."""
+    row = await tx.fetchrow(_INSERT_WORKSPACE, name, description, tags, actor)
+    return dict(row) if row else None
+
+
+async def insert_registry(
+    tx: Connection, *, name: str, description: str, tags: dict[str, str], actor: str, writers: Collection[str]
+) -> dict[str, Any] | None:
+    """The new registry; None when the name is taken."""
+    row = await tx.fetchrow(_INSERT_REGISTRY, name, description, tags, actor, sorted(writers))
     return dict(row) if row else None
 
 
@@ -48,13 +65,29 @@ async def list_scopes(tx: Connection, table: Table, name: str | None = None) -> 
     return [dict(row) for row in await tx.fetch(_LIST[table], name)]
 
 
-async def is_used(tx: Connection, scope: str) -> bool:
-    """Whether anything is registered there, or stands on what is shared."""
-    return bool(await tx.fetchval(_IS_USED, scope))
+async def lock_registry(tx: Connection, name: str) -> None:
+    """Nobody else changes the registry until the transaction ends."""
+    await tx.execute(_LOCK_REGISTRY, name)
+
+
+async def update_registry(tx: Connection, name: str, description: str, writers: Collection[str]) -> None:
+    """Set what the registry is for, and which workspaces may share into it."""
+    await tx.execute(_UPDATE_REGISTRY, name, description, sorted(writers))
+
+
+async def standing_in(
+    tx: Connection, scope: str, begins: Collection[str], ends: Collection[str], limit: int
+) -> list[str]:
+    """The subjects that stand there, at most `limit` of each sort: what is registered, and what an event of a type in `begins` told of
+    and none in `ends` since."""
+    registered = await tx.fetch(_REGISTERED, scope, limit)
+    begun = await tx.fetch(_BEGUN, scope, list(begins), list(ends), limit)
+    return [row["subject"] for row in (*registered, *begun)]
 
 
 async def delete_scope(tx: Connection, table: Table, name: str) -> bool:
-    """It is gone, and with a workspace its tokens. False when it was gone already."""
+    """It is gone, and with a workspace its tokens and its place among registries' writers. False when it was gone already."""
     if table == "workspaces":
         await tx.execute(_DELETE_TOKENS, name)
+        await tx.execute(_LET_OUT, name)
     return await tx.fetchval(_DELETE[table], name) is not None

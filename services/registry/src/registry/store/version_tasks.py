@@ -22,7 +22,7 @@ with due as (
     update version_tasks t set leased_until = now() + make_interval(secs => $3), attempts = t.attempts + 1
     from due where t.id = due.id returning t.*
 )
-select c.id, c.version_id, c.kind, c.input, c.attempts, c.cause, v.kind as asset_kind, v.name, v.version, v.tree
+select c.id, c.version_id, c.kind, c.input, c.attempts, c.cause, v.kind as asset_kind, v.name, v.version, v.tree, v.manifest
 from claimed c join versions v on v.id = c.version_id order by c.id
 """
 _AGAIN: Final = """
@@ -38,7 +38,7 @@ _VERSION_ID: Final = "select id from versions where workspace = $1 and kind = 'm
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VersionTask:
-    """One thing to be done about one version. `attempts` counts this one; `input` depends on the kind."""
+    """One thing to be done about one version, in the scope that its cause has. `attempts` counts this one; `input` depends on the kind."""
 
     id: int
     version_id: int
@@ -50,6 +50,7 @@ class VersionTask:
     name: str
     version: str
     tree: str | None
+    manifest: str | None
 
 
 async def insert_task(

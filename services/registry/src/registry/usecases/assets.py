@@ -22,9 +22,10 @@ from registry.domain.metadata import METADATA, MetadataChange, changed, differen
 from registry.domain.references import targets_of
 from registry.errors import BlobsMissingError, InUseError, InvalidError, VersionExistsError
 from registry.store import assets, cards, profiles, uses, version_tasks
-from registry.usecases import signing
+from registry.usecases import resources, signing
 from registry.usecases.external import Outside
 from registry.usecases.reading import check_content
+from registry.usecases.version_files import VersionFiles, stored
 
 SOURCE: Final = "registry"
 _SHOWN: Final = tuple(field for field in AssetVersion.__dataclass_fields__ if field != "id")
@@ -81,7 +82,10 @@ async def register_version(
         new = replace(new, tree=tree.digest, size=tree.size, job=new.job or _job_of(path))
         if new.kind == "data":
             await asyncio.to_thread(check_content, store, new.type, tree)
-    external = await outside.record(path) if outside is not None and new.kind == "data" else None
+    external = None
+    if outside is not None and new.kind == "data":
+        external = await outside.record(await resources.outside_path(pool, cause.workspace, path))
+    targets = targets_of(new.spec, cause.workspace)
     async with transaction(pool) as tx:
         request = {"new": new.spec | {"kind": new.kind, "tree": new.tree}, "version": new.version}
         if (done := await idempotency.answered(tx, cause, key, request)) is not None:
@@ -92,7 +96,8 @@ async def register_version(
             if new.name != ANONYMOUS or new.version is None:
                 raise
             return document(await assets.require_version(tx, cause.workspace, new.kind, new.name, new.version))
-        await uses.add_uses(tx, cause.workspace, subject_of(version), targets_of(new.spec, cause.workspace))
+        await resources.hold_datastores(tx, cause.workspace, targets)
+        await uses.add_uses(tx, cause.workspace, subject_of(version), targets)
         version = await signing.sign_version(tx, signer, cause, version, tree)
         await outbox.add(tx, SOURCE, registered(version), cause)
         if external is not None:
@@ -193,13 +198,13 @@ async def get_version(pool: Pool, workspace: str, kind: AssetKind, name: str, ve
         return document(await find(tx, workspace, kind, name, version))
 
 
-async def read_tree(pool: Pool, store: ObjectStore, workspace: str, kind: AssetKind, name: str, version: str) -> Tree:
-    """A version's files. Raises NotFoundError when its content lies outside."""
-    async with transaction(pool) as tx:
-        found = await find(tx, workspace, kind, name, version)
+async def read_tree(files: VersionFiles, cause: Cause, kind: AssetKind, name: str, version: str) -> Tree:
+    """A version's files. Raises NotFoundError when its content lies outside, IntegrityError."""
+    async with transaction(files.pool) as tx:
+        found = await find(tx, cause.workspace, kind, name, version)
     if found.tree is None:
         raise NotFoundError(f"{kind} {name}:{found.version} keeps no files here; its path is {found.spec.get('path')}")
-    return await asyncio.to_thread(trees.load, store, found.tree)
+    return await files.tree(cause, stored(found), "tree")
 
 
 async def update_metadata(
@@ -293,7 +298,7 @@ async def remove_version(tx: Connection, cause: Cause, found: AssetVersion, *, b
     """Delete a version and say so. Users in `but_for` go with it. Raises InUseError."""
     if standing := await uses.users_of(tx, cause.workspace, found, but_for=but_for):
         raise InUseError(found.kind, found.name, found.version, standing)
-    await assets.delete_version(tx, cause.workspace, found)
+    await assets.delete_version(tx, cause.workspace, found, cause.actor)
     if found.kind == "models":
         await cards.delete_card(tx, cause.workspace, found.name, found.version)
     await uses.drop_uses(tx, cause.workspace, subject_of(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -10,25 +11,45 @@ from modelyard_contracts.registry import ModelCardUpdated
 from modelyard_platform import outbox
 from modelyard_platform.cause import Cause
 from modelyard_platform.database import Connection, Pool, transaction
+from modelyard_platform.errors import PlatformError
+from modelyard_platform.objects import ObjectStore
+from registry.clients import Scheduler
 from registry.domain.assets import AssetVersion
 from registry.domain.cards import check_sections
-from registry.domain.explanations import Explanation
+from registry.domain.explanations import Explanation, strongest
 from registry.domain.facts import Fact, Link
 from registry.domain.lineage import describe
 from registry.store import assets, cards, explanations, facts, lineage, promotions
 from registry.usecases.assets import SOURCE, find
+from registry.usecases.explanations import read_summary
 
 _MANY: Final = 200
+_OUTPUTS: Final = 5
+_FEATURES: Final = 10
+_PATIENCE_S: Final = 1.0
+"""So long a card waits for the scheduler; without it it says less."""
+_RUN: Final = "mlflow.run_id"
+"""The property of a version that says which run it was logged by."""
 
 
-async def get_card(pool: Pool, workspace: str, name: str, version: str) -> dict[str, Any]:
+async def get_card(
+    pool: Pool, store: ObjectStore, scheduler: Scheduler, workspace: str, name: str, version: str
+) -> dict[str, Any]:
     """Everything that is known of a model version. Raises AssetNotFoundError."""
     async with transaction(pool) as tx:
-        return await _card(tx, workspace, await find(tx, workspace, "models", name, version))
+        model = await find(tx, workspace, "models", name, version)
+        card = await _card(tx, workspace, model)
+    return await _with_files_and_run(card, store, scheduler, workspace, model)
 
 
 async def put_sections(
-    pool: Pool, cause: Cause, name: str, version: str, sections: Mapping[str, str | None]
+    pool: Pool,
+    store: ObjectStore,
+    scheduler: Scheduler,
+    cause: Cause,
+    name: str,
+    version: str,
+    sections: Mapping[str, str | None],
 ) -> dict[str, Any]:
     """Write people's sections; an empty one or None is removed, what is not named stays. Raises InvalidError, AssetNotFoundError."""
     check_sections(sections)
@@ -48,7 +69,49 @@ async def put_sections(
                 after={section: text for section, text in changed.items() if text.strip()},
             )
             await outbox.add(tx, SOURCE, event, cause)
-        return await _card(tx, cause.workspace, found)
+        made = await _card(tx, cause.workspace, found)
+    return await _with_files_and_run(made, store, scheduler, cause.workspace, found)
+
+
+async def _with_files_and_run(
+    card: dict[str, Any], store: ObjectStore, scheduler: Scheduler, workspace: str, model: AssetVersion
+) -> dict[str, Any]:
+    """With what is not in the database: the values of the explanation, the run that trained it."""
+    if card["explanation"] is not None:
+        card["explanation"] |= await asyncio.to_thread(_values, store, card["explanation"]["tree"])
+    card["training"]["run"] = await _run(scheduler, workspace, model)
+    return card
+
+
+def _values(store: ObjectStore, tree: str) -> dict[str, Any]:
+    try:
+        summary = read_summary(store, tree)
+        outputs = strongest(summary, _OUTPUTS, _FEATURES)
+    except (PlatformError, ValueError) as error:
+        return {"outputs": [], "detail": f"its values cannot be shown: {error}"}
+    rows = summary.get("rows")
+    return {"method": str(summary.get("method")), "rows": rows if isinstance(rows, int) else None, "outputs": outputs}
+
+
+async def _run(scheduler: Scheduler, workspace: str, model: AssetVersion) -> dict[str, Any] | None:
+    """The run that logged the version; else the step of its job that put out its files, or was the only one."""
+    id_ = model.properties.get(_RUN)
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            if id_ is None and model.job is not None:
+                steps = await scheduler.steps(workspace, model.job)
+                made = [step for step in steps if model.tree in step["outputs"].values()] or steps
+                id_ = made[0]["id"] if len(made) == 1 else None
+            found = await scheduler.run(workspace, id_) if id_ is not None else None
+    except (PlatformError, TimeoutError):
+        return None
+    return found and {
+        "id": found["id"],
+        "name": found["name"],
+        "status": found["status"],
+        "params": found["params"],
+        "metrics": {point["key"]: point["value"] for point in found["metrics"]},
+    }
 
 
 async def _card(tx: Connection, workspace: str, model: AssetVersion) -> dict[str, Any]:

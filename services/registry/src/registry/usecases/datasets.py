@@ -8,15 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from modelyard_platform import trees
-from modelyard_platform.database import Pool, transaction
+from modelyard_platform.cause import Cause
+from modelyard_platform.database import transaction
 from modelyard_platform.errors import NotFoundError, PreconditionError
-from modelyard_platform.objects import ObjectStore
+from modelyard_platform.trees import Tree
 from registry.domain.assets import AssetVersion
 from registry.errors import InvalidError
 from registry.usecases.assets import find
 from registry.usecases.external import Outside
 from registry.usecases.reading import data_file, mltable_of, tables
+from registry.usecases.version_files import VersionFiles, stored
 
 if TYPE_CHECKING:
     from modelyard_profiles import Rows, TableProfile
@@ -33,9 +34,8 @@ READERS: Final = 4
 class Datasets:
     """Reads the contents of data versions; only a few at a time."""
 
-    def __init__(self, pool: Pool, store: ObjectStore, outside: Outside) -> None:
-        self._pool = pool
-        self._store = store
+    def __init__(self, files: VersionFiles, outside: Outside) -> None:
+        self._files = files
         self._outside = outside
         self._turns = asyncio.Semaphore(READERS)
 
@@ -48,22 +48,28 @@ class Datasets:
         profile = await self._in_turn(lambda: self._profile(found))
         return {"name": name, "version": found.version, **profile.document()}
 
-    async def difference(self, workspace: str, name: str, before: str, after: str) -> dict[str, Any]:
+    async def difference(self, cause: Cause, name: str, before: str, after: str) -> dict[str, Any]:
         """How `after` differs from `before`: versions or `@label` of this name, or `other:version`, `other@label`.
 
         Raises NotFoundError, PreconditionError while a profile is still being made.
         """
-        left = await self._named(workspace, name, before)
-        right = await self._named(workspace, name, after)
-        return await self._in_turn(lambda: self._difference(left, right))
+        left = await self._named(cause.workspace, name, before)
+        right = await self._named(cause.workspace, name, after)
+        lists: list[Tree] = []
+        if left.tree is not None and right.tree is not None:
+            lists = [await self._files.tree(cause, stored(side), "diff") for side in (left, right)]
+        return await self._in_turn(lambda: self._difference(left, right, lists))
 
     async def rows(
-        self, workspace: str, name: str, version: str, *, file: str | None, offset: int, limit: int
+        self, cause: Cause, name: str, version: str, *, file: str | None, offset: int, limit: int
     ) -> dict[str, Any]:
         """Some rows of the version's table: its MLTable, its only table, or `file`. Raises NotFoundError, InvalidError."""
-        found = await self._find(workspace, name, version)
+        found = await self._find(cause.workspace, name, version)
         if found.tree is not None:
-            path, rows = await self._in_turn(lambda: self._stored_rows(found, file, offset, limit))
+            async with self._turns:
+                path, rows = await self._files.read(
+                    cause, stored(found), "rows", lambda tree: self._stored_rows(tree, found.type, file, offset, limit)
+                )
         elif found.external is not None:
             path, rows = await self._outside.read(
                 found.external, MAX_PREVIEW_BYTES, lambda at: _rows_below(at, found.type, file, offset, limit)
@@ -90,7 +96,7 @@ class Datasets:
         return about | {"status": status, "recorded": found.external, "now": now.model_dump(mode="json")}
 
     async def _find(self, workspace: str, name: str, version: str) -> AssetVersion:
-        async with transaction(self._pool) as tx:
+        async with transaction(self._files.pool) as tx:
             return await find(tx, workspace, "data", name, version)
 
     async def _named(self, workspace: str, name: str, text: str) -> AssetVersion:
@@ -116,9 +122,9 @@ class Datasets:
             raise PreconditionError(f"{called} is still being profiled; ask again in a moment", code="profile_pending")
         if profile["status"] != "profiled":
             raise PreconditionError(f"{called} has no profile: {profile['detail']}", code="profile_missing")
-        return TableProfile.from_bytes(self._store.get_bytes(profile["blob"], limit=MAX_PROFILE_BYTES))
+        return TableProfile.from_bytes(self._files.store.get_bytes(profile["blob"], limit=MAX_PROFILE_BYTES))
 
-    def _difference(self, before: AssetVersion, after: AssetVersion) -> dict[str, Any]:
+    def _difference(self, before: AssetVersion, after: AssetVersion, lists: list[Tree]) -> dict[str, Any]:
         from registry.domain.datasets import files_between, tables_between
 
         notes: list[str] = []
@@ -130,8 +136,8 @@ class Datasets:
             "table": None,
             "notes": notes,
         }
-        if before.tree is not None and after.tree is not None:
-            document["files"] = files_between(trees.load(self._store, before.tree), trees.load(self._store, after.tree))
+        if lists:
+            document["files"] = files_between(*lists)
         else:
             notes.append("files are not compared: a side stays outside")
         try:
@@ -142,20 +148,21 @@ class Datasets:
             notes.append(f"tables are not compared: {error.detail}")
         return document
 
-    def _stored_rows(self, found: AssetVersion, file: str | None, offset: int, limit: int) -> tuple[str, Rows]:
+    def _stored_rows(
+        self, tree: Tree, type_: str | None, file: str | None, offset: int, limit: int
+    ) -> tuple[str, Rows]:
         from modelyard_profiles import ProfileError, file_rows, format_of, read_rows
         from modelyard_profiles.mltable import FILE_NAME
 
-        assert found.tree is not None
-        tree = trees.load(self._store, found.tree)
+        store = self._files.store
         try:
-            if file is None and found.type == "mltable":
-                return FILE_NAME, read_rows(mltable_of(self._store, tree), offset, limit)
+            if file is None and type_ == "mltable":
+                return FILE_NAME, read_rows(mltable_of(store, tree), offset, limit)
             path = _chosen([one.path for one in tables(tree)], [one.path for one in tree.files], file)
             wanted = next(one for one in tree.files if one.path == path)
             file_format = format_of(PurePosixPath(path))
             assert file_format is not None
-            return path, file_rows(data_file(self._store, wanted), file_format, offset, limit)
+            return path, file_rows(data_file(store, wanted), file_format, offset, limit)
         except ProfileError as error:
             raise _unreadable(error) from error
 

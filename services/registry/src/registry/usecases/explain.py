@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from modelyard_platform.database import Connection, Pool, transaction
 from modelyard_platform.errors import NotFoundError
 from registry.domain.facts import Fact, Link, links_of, start_subject
+from registry.domain.lineage import own, scope_of
 from registry.store import facts
 
 MAX_FACTS: Final = 200
@@ -28,14 +30,14 @@ async def explain(pool: Pool, workspace: str, entity: str, name: str) -> dict[st
         start = await _start(tx, workspace, subject, types)
         found: dict[UUID, Fact] = {}
         because: dict[UUID, list[UUID]] = {}
-        waiting = [start]
+        waiting = [(scope_of(subject, workspace), start)]
         while waiting and len(found) < MAX_FACTS:
-            fact = waiting.pop()
+            scope, fact = waiting.pop()
             if fact.event_id in found:
                 continue
-            found[fact.event_id] = fact
-            grounds = await _grounds(tx, workspace, fact)
-            because[fact.event_id] = [ground.event_id for ground in grounds]
+            found[fact.event_id] = fact if scope == workspace else replace(fact, subject=f"{scope}/{fact.subject}")
+            grounds = await _grounds(tx, scope, fact)
+            because[fact.event_id] = [ground.event_id for _, ground in grounds]
             waiting += grounds
     chain = sorted(found.values(), key=lambda fact: (fact.time, fact.sequence))
     return {
@@ -58,22 +60,29 @@ async def explain(pool: Pool, workspace: str, entity: str, name: str) -> dict[st
 
 async def _start(tx: Connection, workspace: str, subject: str, types: tuple[str, ...]) -> Fact:
     for type_ in types:
-        fact = await facts.newest_fact(tx, workspace, Link(type_, subject), datetime.now(UTC))
-        if fact is not None:
+        if (fact := await _newest(tx, workspace, Link(type_, subject), datetime.now(UTC))) is not None:
             return fact
     raise NotFoundError(f"nothing is known about {subject}")
 
 
-async def _grounds(tx: Connection, workspace: str, fact: Fact) -> list[Fact]:
+async def _newest(tx: Connection, scope: str, link: Link, until: datetime) -> Fact | None:
+    there = scope_of(link.subject, scope)
+    return await facts.newest_fact(
+        tx, there, link if there == scope else replace(link, subject=own(link.subject)), until
+    )
+
+
+async def _grounds(tx: Connection, scope: str, fact: Fact) -> list[tuple[str, Fact]]:
+    """What a fact of this scope rests on, each with its scope: a workspace sees into shared registries, and these into none."""
     grounds = []
     if fact.causation_id is not None:
-        cause = await _cause(tx, workspace, fact.causation_id)
+        cause = await _cause(tx, scope, fact.causation_id)
         if cause is not None:
-            grounds.append(cause)
+            grounds.append((scope, cause))
     for link in links_of(fact):
-        ground = await facts.newest_fact(tx, workspace, link, fact.time)
-        if ground is not None and ground not in grounds:
-            grounds.append(ground)
+        ground = await _newest(tx, scope, link, fact.time)
+        if ground is not None and all(ground != other for _, other in grounds):
+            grounds.append((scope_of(link.subject, scope), ground))
     return grounds
 
 

@@ -42,11 +42,12 @@ async def read_explanation(pool: Pool, store: ObjectStore, workspace: str, name:
         "job": found.job,
         "tree": found.tree,
         "created_at": found.created_at,
-        "summary": await asyncio.to_thread(_summary, store, found.tree),
+        "summary": await asyncio.to_thread(read_summary, store, found.tree),
     }
 
 
-def _summary(store: ObjectStore, tree: str) -> Any:
+def read_summary(store: ObjectStore, tree: str) -> dict[str, Any]:
+    """What an explanation says of all rows together. Raises NotFoundError, InvalidError for what is no JSON object."""
     file = next((file for file in trees.load(store, tree).files if file.path == SUMMARY), None)
     if file is None:
         raise NotFoundError(f"the explanation has no {SUMMARY}", code="explanation_missing")

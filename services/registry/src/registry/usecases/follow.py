@@ -20,6 +20,8 @@ async def keep_facts(tx: Connection, events: Sequence[Event[Any]]) -> None:
     """Every event goes into the log, and what it says of where things come from into the lineage graph."""
     found = [(event.workspace, fact_of(event)) for event in events]
     await facts.insert_facts(tx, found)
+    for workspace in sorted({workspace for workspace, _ in found}):
+        await lineage.begin(tx, workspace)
     for workspace, fact in found:
         await lineage.extend(tx, workspace, fact)
 

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from modelyard_contracts.registry import ModelInspected
 from modelyard_flavours import inspect
-from modelyard_platform import outbox, trees
+from modelyard_platform import outbox
 from modelyard_platform.database import Connection
+from modelyard_platform.manifests import IntegrityError
 from modelyard_platform.objects import ObjectStore
 from modelyard_platform.tree_reader import TreeReader
+from modelyard_platform.trees import Tree
 from registry.store import version_tasks
 from registry.store.version_tasks import VersionTask
 from registry.usecases.signing import SOURCE
+from registry.usecases.version_files import Stored, VersionFiles
 from registry.usecases.version_tasks import Finish
 
 
-async def inspect_model(store: ObjectStore, task: VersionTask) -> Finish:
+async def inspect_model(files: VersionFiles, task: VersionTask) -> Finish:
     """Nothing is unpickled. Raises PlatformError."""
     assert task.tree is not None
-    found = await asyncio.to_thread(_inspect, store, task.tree)
+    of = Stored(
+        id=task.version_id,
+        kind="models",
+        name=task.name,
+        version=task.version,
+        tree=task.tree,
+        manifest=task.manifest,
+    )
+    try:
+        found = await files.read(task.cause, of, "inspection", lambda tree: _inspect(files.store, tree))
+    except IntegrityError as error:
+        refused = ModelInspected(name=task.name, version=task.version, detail=error.detail)
+        return lambda tx: _tell(tx, task, refused)
 
     async def finish(tx: Connection) -> None:
         await version_tasks.set_inspection(tx, task.version_id, found)
@@ -30,10 +44,14 @@ async def inspect_model(store: ObjectStore, task: VersionTask) -> Finish:
             flavours=[flavour["name"] for flavour in found["flavours"]],
             warnings=len(found["warnings"]),
         )
-        await outbox.add(tx, SOURCE, event, task.cause)
+        await _tell(tx, task, event)
 
     return finish
 
 
-def _inspect(store: ObjectStore, digest: str) -> dict[str, Any]:
-    return inspect(TreeReader(store, trees.load(store, digest))).document()
+async def _tell(tx: Connection, task: VersionTask, event: ModelInspected) -> None:
+    await outbox.add(tx, SOURCE, event, task.cause)
+
+
+def _inspect(store: ObjectStore, tree: Tree) -> dict[str, Any]:
+    return inspect(TreeReader(store, tree)).document()

@@ -24,6 +24,8 @@ from registry.domain.lineage import (
     edges_of,
     needs_edge,
     node_of,
+    own,
+    scope_of,
 )
 from registry.store import assets, lineage
 
@@ -31,6 +33,11 @@ log = logging.getLogger(__name__)
 
 _CHUNK: Final = 1000
 _AGAIN_S: Final = 5.0
+
+
+async def begin(tx: Connection, workspace: str) -> None:
+    """To be called before `extend`, for several workspaces in the order of their names."""
+    await lineage.begin_writing(tx, workspace)
 
 
 async def extend(tx: Connection, workspace: str, fact: Fact) -> None:
@@ -164,7 +171,7 @@ class _Walk:
 
 
 async def _describe(tx: Connection, workspace: str, walk: _Walk, at: datetime | None) -> list[dict[str, Any]]:
-    states = await lineage.newest_states(tx, workspace, [node for node in walk.depths if not needs_edge(node)], at)
+    states = await _states(tx, workspace, [node for node in walk.depths if not needs_edge(node)], at)
     telling: dict[str, KeptEdge] = {}
     for edge in walk.edges.values():
         for node in (edge.source, edge.target):
@@ -177,3 +184,13 @@ async def _describe(tx: Connection, workspace: str, walk: _Walk, at: datetime | 
         _fields(describe(node, states.get(node))) | {"depth": depth, "more": node in walk.more}
         for node, depth in walk.depths.items()
     ]
+
+
+async def _states(tx: Connection, workspace: str, nodes: list[str], at: datetime | None) -> dict[str, Fact]:
+    """What each node was; what is of a shared registry is open to every workspace, but for what it rests on."""
+    found: dict[str, Fact] = {}
+    for scope in sorted({scope_of(node, workspace) for node in nodes}):
+        here = {node if scope == workspace else own(node): node for node in nodes if scope_of(node, workspace) == scope}
+        states = await lineage.newest_states(tx, scope, list(here), at)
+        found |= {here[subject]: fact for subject, fact in states.items()}
+    return found

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from modelyard_contracts.registry import DataProfiled
 from modelyard_platform import outbox, trees
-from modelyard_platform.database import Pool, transaction
+from modelyard_platform.database import transaction
 from modelyard_platform.errors import PlatformError, UnavailableError
 from modelyard_platform.objects import ObjectStore
+from modelyard_platform.trees import Tree
 from registry.store import profiles
 from registry.store.profiles import ProfileTask
 from registry.usecases.assets import SOURCE
 from registry.usecases.external import Outside
 from registry.usecases.reading import tables
+from registry.usecases.version_files import Stored, VersionFiles
 
 if TYPE_CHECKING:
     from modelyard_profiles import TableProfile
@@ -31,11 +33,11 @@ MAX_EXTERNAL_BYTES: Final = 4 << 30
 """Data outside that is larger has no profile."""
 
 
-async def work(pool: Pool, store: ObjectStore, outside: Outside) -> None:
+async def work(files: VersionFiles, outside: Outside) -> None:
     """Profile what waits, one table at a time, until cancelled."""
     while True:
         try:
-            busy = await profile_next(pool, store, outside)
+            busy = await profile_next(files, outside)
         except Exception:
             log.exception("profiling failed; the task is taken up again when its lease has run out")
             busy = False
@@ -43,8 +45,9 @@ async def work(pool: Pool, store: ObjectStore, outside: Outside) -> None:
             await asyncio.sleep(IDLE_S)
 
 
-async def profile_next(pool: Pool, store: ObjectStore, outside: Outside) -> bool:
+async def profile_next(files: VersionFiles, outside: Outside) -> bool:
     """Profile the oldest waiting version; False when none waits."""
+    pool = files.pool
     async with transaction(pool) as tx:
         task = await profiles.claim_task(tx)
     if task is None:
@@ -52,7 +55,7 @@ async def profile_next(pool: Pool, store: ObjectStore, outside: Outside) -> bool
     if task.attempts > MAX_ATTEMPTS:
         profile: dict[str, Any] = {"status": "failed", "detail": f"given up after {MAX_ATTEMPTS} attempts"}
     else:
-        profile = await _profile(store, outside, task)
+        profile = await _profile(files, outside, task)
     async with transaction(pool) as tx:
         await profiles.finish_task(tx, task.version_id, profile)
         event = DataProfiled(
@@ -66,12 +69,20 @@ async def profile_next(pool: Pool, store: ObjectStore, outside: Outside) -> bool
     return True
 
 
-async def _profile(store: ObjectStore, outside: Outside, task: ProfileTask) -> dict[str, Any]:
+async def _profile(files: VersionFiles, outside: Outside, task: ProfileTask) -> dict[str, Any]:
     from modelyard_profiles import ProfileError
 
     try:
         if task.tree is not None:
-            whole = await asyncio.to_thread(_stored, store, task.tree, task.type)
+            of = Stored(
+                id=task.version_id,
+                kind="data",
+                name=task.name,
+                version=task.version,
+                tree=task.tree,
+                manifest=task.manifest,
+            )
+            whole = await files.read(task.cause, of, "profile", lambda tree: _stored(files.store, tree, task.type))
         else:
             assert task.external is not None
             whole = await outside.read(task.external, MAX_EXTERNAL_BYTES, lambda folder: _below(folder, task.type))
@@ -79,7 +90,7 @@ async def _profile(store: ObjectStore, outside: Outside, task: ProfileTask) -> d
         raise
     except (ProfileError, PlatformError) as error:
         return {"status": "failed", "detail": str(error)}
-    blob = await asyncio.to_thread(store.put_bytes, whole.to_bytes())
+    blob = await asyncio.to_thread(files.store.put_bytes, whole.to_bytes())
     return {
         "status": "profiled",
         "rows": whole.rows,
@@ -89,8 +100,7 @@ async def _profile(store: ObjectStore, outside: Outside, task: ProfileTask) -> d
     }
 
 
-def _stored(store: ObjectStore, digest: str, type_: str | None) -> TableProfile:
-    tree = trees.load(store, digest)
+def _stored(store: ObjectStore, tree: Tree, type_: str | None) -> TableProfile:
     with tempfile.TemporaryDirectory(prefix="modelyard-profile-") as folder:
         if type_ == "mltable":
             return _below(trees.download(store, tree, Path(folder)), type_)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -14,18 +13,19 @@ from modelyard_contracts.registry import (
     ModelShared,
     Shared,
 )
-from modelyard_platform import idempotency, outbox, trees
+from modelyard_platform import idempotency, outbox
 from modelyard_platform.cause import Cause
-from modelyard_platform.database import Pool, transaction
+from modelyard_platform.database import transaction
 from modelyard_platform.manifests import Signer
-from modelyard_platform.objects import ObjectStore
 from registry.domain.assets import ANONYMOUS, NewVersion, check_name
+from registry.domain.references import targets_of, workspace_references
 from registry.domain.scopes import registry_scope
 from registry.errors import InvalidError
-from registry.store import assets, profiles, version_tasks
+from registry.store import assets, profiles, uses, version_tasks
 from registry.usecases import signing
-from registry.usecases.assets import SOURCE, document, find, registered
-from registry.usecases.scopes import require_registry
+from registry.usecases.assets import SOURCE, document, find, registered, subject_of
+from registry.usecases.scopes import require_writer
+from registry.usecases.version_files import VersionFiles, stored
 
 _SHARED: Final[dict[AssetKind, type[Shared]]] = {
     "models": ModelShared,
@@ -45,8 +45,7 @@ class Target:
 
 
 async def share_version(
-    pool: Pool,
-    store: ObjectStore,
+    files: VersionFiles,
     signer: Signer | None,
     cause: Cause,
     kind: AssetKind,
@@ -57,8 +56,10 @@ async def share_version(
 ) -> dict[str, Any]:
     """Copy a version's row: its files are found by their digests. `properties` say where it comes from.
 
-    Raises NotFoundError for the version or the registry, VersionExistsError when the registry has that version already.
+    Raises NotFoundError for the version or the registry, ForbiddenError, VersionExistsError when the registry has that version already,
+    InvalidError for what would not be whole there, IntegrityError for files that are not what was signed: they are not signed again.
     """
+    pool = files.pool
     check_name(target.name)
     if target.version is not None:
         check_name(target.version, "version")
@@ -72,8 +73,9 @@ async def share_version(
     }
     async with transaction(pool) as tx:
         found = await find(tx, cause.workspace, kind, name, version)
-        await require_registry(tx, target.registry)
-    tree = await asyncio.to_thread(trees.load, store, found.tree) if found.tree is not None else None
+        await require_writer(tx, cause.workspace, target.registry)
+    _check_whole(found.kind, found.spec, target.registry)
+    tree = await files.tree(cause, stored(found), "share") if found.tree is not None else None
     new = NewVersion(
         kind=kind,
         name=target.name,
@@ -100,6 +102,7 @@ async def share_version(
         if (done := await idempotency.answered(tx, cause, key, request)) is not None:
             return done
         made = await assets.insert_version(tx, there.workspace, cause.actor, new)
+        await uses.add_uses(tx, there.workspace, subject_of(made), targets_of(made.spec, there.workspace))
         made = await signing.sign_version(tx, signer, there, made, tree)
         await outbox.add(tx, SOURCE, registered(made), there)
         copy = f"{there.workspace}/{kind}/{made.name}/versions/{made.version}"
@@ -113,3 +116,13 @@ async def share_version(
         answer = document(made)
         await idempotency.remember(tx, cause, key, request, answer)
         return answer
+
+
+def _check_whole(kind: AssetKind, spec: dict[str, Any], registry: str) -> None:
+    """What a specification names in its workspace would be another thing, or nothing, in every other one. Raises InvalidError."""
+    for path, text, named, name in workspace_references(spec):
+        raise InvalidError(
+            f"{path}: `{text}` is of this workspace, and other workspaces could not use it: share it first, and register the {kind} with "
+            f"azureml://registries/{registry}/{named}/{name}/versions/VERSION",
+            path=path,
+        )

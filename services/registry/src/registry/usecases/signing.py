@@ -1,8 +1,12 @@
 """Every version with files gets a signed manifest of them; whoever loads it holds the files against that.
 
+The files of a component are its code, those of an environment its build context.
+
 A version is signed in the transaction that registers it: there is none without. The manifest itself is a blob, stored right after the
 commit; until then, which takes a fraction of a second, loading the version has to wait. A conversion belongs to its version only once
 it is signed.
+
+A manifest from before manifests named a scope is made anew, if it holds: nobody takes it any more.
 """
 
 from __future__ import annotations
@@ -10,31 +14,25 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from modelyard_contracts import Event
-from modelyard_contracts.builder import ModelConversionFailed, ModelConverted
-from modelyard_contracts.registry import AssetKind, DataIntegrityFailed, IntegrityFailed, ModelIntegrityFailed
-from modelyard_contracts.scheduler import StepFailed
-from modelyard_contracts.serving import DeploymentFailed
-from modelyard_platform import outbox, trees
+from modelyard_contracts.builder import ModelConverted
+from modelyard_platform import manifests
 from modelyard_platform.cause import Cause, cause_of_event
 from modelyard_platform.database import Connection
-from modelyard_platform.manifests import Signer, conversion_of, subject_of
+from modelyard_platform.manifests import IntegrityError, Signed, Signer, Verifier, conversion_of, subject_of
 from modelyard_platform.objects import ObjectStore
 from modelyard_platform.trees import Tree
 from registry.domain.assets import AssetVersion
 from registry.store import version_tasks
 from registry.store.version_tasks import TaskKind, VersionTask
+from registry.usecases.refusals import tell_refusal
 from registry.usecases.version_tasks import Finish
 
 SOURCE: Final = "registry"
-SIGNED: Final[frozenset[AssetKind]] = frozenset(("models", "data"))
-"""What is loaded by itself; the files of environments and components are those of the jobs that use them."""
-
 _IN_THREAD: Final = 1000
 """Files from which on signing takes longer than the event loop may be held up."""
-_REFUSED: Final[dict[str, type[IntegrityFailed]]] = {"models": ModelIntegrityFailed, "data": DataIntegrityFailed}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +52,9 @@ async def sign_version(
     tx: Connection, signer: Signer | None, cause: Cause, version: AssetVersion, tree: Tree | None
 ) -> AssetVersion:
     """The version with its manifest, in the transaction that makes it. 0.05 ms for a few files."""
-    if signer is None or tree is None or version.kind not in SIGNED:
+    if signer is None or tree is None:
         return version
-    subject = subject_of(version.kind, version.name, version.version)
+    subject = subject_of(cause.workspace, version.kind, version.name, version.version)
     if len(tree.files) < _IN_THREAD:
         manifest = signer.sign(subject, tree)
     else:
@@ -78,15 +76,26 @@ async def keep_conversion(tx: Connection, event: Event[ModelConverted]) -> None:
 
 async def settle(signing: Signing, task: VersionTask) -> Finish:
     """A manifest stored, or a conversion signed. Raises PlatformError."""
-    if task.kind == "conversion":
-        return await _settle_conversion(signing, task)
-    subject = subject_of(task.asset_kind, task.name, task.version)
+    try:
+        return await (_settle_conversion if task.kind == "conversion" else _settle_manifest)(signing, task)
+    except IntegrityError as error:
+        refused = error
+
+    async def finish(tx: Connection) -> None:
+        await tell_refusal(
+            tx, task.cause, f"{task.cause.workspace}/{refused.subject}", "registry/signing", refused.detail
+        )
+
+    return finish
+
+
+async def _settle_manifest(signing: Signing, task: VersionTask) -> Finish:
     if task.input is not None:
         manifest: bytes | None = task.input["manifest"].encode()
     else:
         assert task.tree is not None
-        manifest = await _sign(signing, subject, task.tree)
-
+        named = f"{task.asset_kind}/{task.name}/versions/{task.version}"
+        manifest = await _sign(signing, task, named, task.tree, task.manifest)
     digest = None if manifest is None else await asyncio.to_thread(signing.store.put_bytes, manifest)
 
     async def finish(tx: Connection) -> None:
@@ -98,8 +107,8 @@ async def settle(signing: Signing, task: VersionTask) -> Finish:
 
 async def _settle_conversion(signing: Signing, task: VersionTask) -> Finish:
     assert task.input is not None
-    subject = conversion_of(subject_of(task.asset_kind, task.name, task.version))
-    manifest = await _sign(signing, subject, task.input["tree"])
+    named = conversion_of(f"{task.asset_kind}/{task.name}/versions/{task.version}")
+    manifest = await _sign(signing, task, named, task.input["tree"], task.input.get("manifest"))
     digest = None if manifest is None else await asyncio.to_thread(signing.store.put_bytes, manifest)
     conversion: dict[str, Any] = task.input | {"manifest": digest}
 
@@ -109,20 +118,12 @@ async def _settle_conversion(signing: Signing, task: VersionTask) -> Finish:
     return finish
 
 
-async def _sign(signing: Signing, subject: str, digest: str) -> bytes | None:
+async def _sign(signing: Signing, task: VersionTask, named: str, tree: str, old: str | None) -> bytes | None:
+    """The manifest of what is `named` so within its scope. An `old` one, without a scope, has to hold. Raises IntegrityError."""
     if signing.signer is None:
         return None
-    tree = await asyncio.to_thread(trees.load, signing.store, digest)
-    return await asyncio.to_thread(signing.signer.sign, subject, tree)
-
-
-Refusal: TypeAlias = Event[DeploymentFailed] | Event[StepFailed] | Event[ModelConversionFailed]
-
-
-async def keep_refusal(tx: Connection, event: Refusal) -> None:
-    """A version was refused where it was to be loaded: that its files are not what was signed is a fact about the version."""
-    if event.data.refused is None:
-        return
-    parts = event.data.refused.split("/")  # models/NAME/versions/VERSION[/conversion]
-    failed = _REFUSED[parts[0]](name=parts[1], version=parts[3], refused_by=event.subject, detail=event.data.detail)
-    await outbox.add(tx, SOURCE, failed, cause_of_event(SOURCE, event))
+    signer = signing.signer
+    verifier = None if old is None else Verifier(signer.public_key)
+    was = Signed(tree=tree, manifest=old, subject=named)
+    files = await asyncio.to_thread(manifests.load, signing.store, was, verifier)
+    return await asyncio.to_thread(signer.sign, f"{task.cause.workspace}/{named}", files)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any, Final
 
 from modelyard_contracts.registry import AssetKind
+from modelyard_platform import trees
 from modelyard_platform.specs import load_spec
 from modelyard_specs import Group
 from registry.domain.assets import ANONYMOUS, NewVersion, check_name, check_tags, check_text
@@ -20,6 +22,7 @@ _GROUPS: Final[dict[AssetKind, Group]] = {
 }
 
 
+_TREE: Final = re.compile(rf"{trees.SCHEME}[0-9a-f]{{64}}")
 _SAID: Final = frozenset({"$schema", "version", "description", "display_name", "tags", "properties", "stage"})
 """Keys that say something about an asset and are no part of its content."""
 
@@ -59,6 +62,8 @@ def read_spec(
         sample=sample,
     )
     path = checked.get("path")
+    if kind in ("components", "environments"):
+        path = _own_files(checked)
     if isinstance(path, str) and not path.startswith(
         ("modelyard://", "azureml://", "http://", "https://", "wasbs://", "abfss://", "s3://", "file://")
     ):
@@ -67,6 +72,12 @@ def read_spec(
             path="path",
         )
     return new, path
+
+
+def _own_files(spec: dict[str, Any]) -> str | None:
+    """What a component or an environment brings along: its code, its build context. Other addresses are only names."""
+    path = spec.get("code") or (spec.get("build") or {}).get("path")
+    return path if isinstance(path, str) and _TREE.fullmatch(path) else None
 
 
 def _content_digest(spec: dict[str, Any], environment: str | None, sample: str | None) -> str:

@@ -7,7 +7,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from modelyard_contracts.registry import TokenCreated, TokenRevoked
+from modelyard_contracts.workspaces import TokenCreated, TokenRevoked
 from modelyard_platform import outbox
 from modelyard_platform.cause import Cause, Identity
 from modelyard_platform.database import Pool, transaction

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final, TypeAlias
 
 from modelyard_platform.database import Connection, Pool, transaction
@@ -19,6 +20,7 @@ Do: TypeAlias = Callable[[VersionTask], Awaitable[Finish]]
 """Does the slow part, outside of any transaction, and answers with what is to be written down."""
 
 IDLE_S: Final = 0.25
+FIRST_S: Final = 30.0
 MAX_ATTEMPTS: Final = 8
 _AT_ONCE: Final = 16
 _LEASE_S: Final = 120.0
@@ -35,6 +37,14 @@ async def work(pool: Pool, kinds: tuple[TaskKind, ...], do: Do) -> None:
             busy = False
         if not busy:
             await asyncio.sleep(IDLE_S)
+
+
+async def settle_first(pool: Pool, kinds: tuple[TaskKind, ...], do: Do) -> None:
+    """Do what waits before anybody asks for it: after an upgrade that may be every version. For half a minute at most."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(FIRST_S):
+            while await do_next(pool, kinds, do):
+                pass
 
 
 async def do_next(pool: Pool, kinds: tuple[TaskKind, ...], do: Do) -> bool:

@@ -21,6 +21,13 @@ SPEAKS: Final = "3.17.2"
 """The version of MLflow whose protocol this is; clients look at it before they use what is new."""
 
 _PAGE: Final = 100
+_NOT_KEPT: Final = {
+    "traces": "traces are not kept here",
+    "webhooks": "webhooks are not registered by MLflow's API but with `modelyard subscription create`",
+    "scorers": "scorers are not kept here",
+    "datasets": "data sets of evaluations are not kept here",
+}
+"""Why some of MLflow's own is refused, by the first part of its path."""
 
 
 @models_router.post("")
@@ -126,8 +133,9 @@ async def health() -> PlainTextResponse:
 
 @server_router.api_route("/api/{number}/mlflow{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
 async def unknown(number: str, rest: str, request: Request, session: Asked) -> None:
+    first = rest.strip("/").partition("/")[0]
+    reason = _NOT_KEPT.get(first, f"{request.method} {request.url.path} is not part of what is spoken here")
     raise NotFoundError(
-        f"{request.method} {request.url.path} is not part of what is spoken here: models and their versions, experiments, "
-        "runs, logged models and artifacts",
+        f"{reason}: MLflow clients find models and their versions, experiments, runs, logged models and artifacts",
         code="endpoint_not_found",
     )

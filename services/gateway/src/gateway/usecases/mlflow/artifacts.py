@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, assert_never
+from typing import Any, Final, NoReturn, assert_never
 
 import httpx
 
 from gateway.domain.mlflow.addresses import ArtifactPath, VersionPath, artifact_path, artifact_uri
 from gateway.usecases.mlflow.parts import Session, part
 from gateway.usecases.mlflow.sources import tree_file
-from modelyard_platform.errors import InvalidError, NotFoundError
-from modelyard_platform.trees import PART, TreeFile
+from modelyard_platform.errors import InvalidError, NotFoundError, PlatformError
+from modelyard_platform.trees import PART, DigestMismatchError, Piece, TreeFile
 
 _PAGE: Final = 1000
 
@@ -78,22 +79,46 @@ async def download(session: Session, path: str) -> Download:
             file = files[below]
         case _:
             assert_never(where)
-    pieces = [piece.sha256 for piece in file.pieces()]
-    first = await session.open_blob(pieces[0])  # what is missing is to be an error, not half an answer
-    return Download(file.size, _stream(session, first, pieces[1:]))
+    pieces = file.pieces()
+    first = await session.open_blob(pieces[0].sha256)  # what is missing is to be an error, not half an answer
+    return Download(file.size, _stream(session, where, first, pieces))
 
 
-async def _stream(session: Session, first: httpx.Response, rest: list[str]) -> AsyncIterator[bytes]:
+async def _stream(
+    session: Session, where: ArtifactPath | VersionPath, first: httpx.Response, pieces: tuple[Piece, ...]
+) -> AsyncIterator[bytes]:
+    """The blobs one after the other. MLflow's clients check nothing: what was damaged does not reach its end, and they fail."""
     answer = first
-    while True:
+    for number, piece in enumerate(pieces, 1):
+        seen, size, last = hashlib.sha256(), 0, b""
         try:
             async for chunk in answer.aiter_raw():
-                yield chunk
+                seen.update(chunk)
+                size += len(chunk)
+                if last:
+                    yield last
+                last = chunk
+        except httpx.TransportError:
+            if size < piece.size:
+                raise  # else the registry has broken it off, since it was not what its digest says
         finally:
             await answer.aclose()
-        if not rest:
-            return
-        answer = await session.open_blob(rest.pop(0))
+        if seen.hexdigest() != piece.sha256:
+            why = f"blob {piece.sha256} has been damaged: its bytes have the digest {seen.hexdigest()}"
+            await _refuse(session, where, why)
+        if last:
+            yield last
+        if number < len(pieces):
+            answer = await session.open_blob(pieces[number].sha256)
+
+
+async def _refuse(session: Session, where: ArtifactPath | VersionPath, why: str) -> NoReturn:
+    """Say so of a registered version; of other artifacts nobody has said what they are. Raises DigestMismatchError."""
+    if isinstance(where, VersionPath):
+        with suppress(PlatformError):
+            path = f"models/{part(where.name)}/versions/{part(where.version)}/integrity-failures"
+            await session.registry("POST", path, {"detail": f"{where.path}: {why}"})
+    raise DigestMismatchError(why)
 
 
 async def list_folder(session: Session, path: str) -> list[dict[str, Any]]:

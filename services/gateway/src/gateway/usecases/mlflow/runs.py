@@ -11,6 +11,9 @@ from gateway.usecases.mlflow.experiments import number
 from gateway.usecases.mlflow.parts import Session, part
 from modelyard_platform.errors import InvalidError
 
+MOST_POINTS: Final = 25_000
+"""Of one metric in one answer: what clients ask for at a time (`GET_METRIC_HISTORY_MAX_RESULTS`)."""
+
 _HISTORY_PAGE: Final = 1000
 _HISTORY: Final = "mlflow.log-model.history"
 
@@ -82,15 +85,19 @@ async def log_outputs(session: Session, id_: str, models: list[tuple[str, int]])
 
 
 async def history(session: Session, id_: str, key: str, *, token: str | None, limit: int | None) -> dict[str, Any]:
-    """A metric's points: a page when a page is asked for, else all of them."""
+    """A metric's points: a page when a page is asked for, else all of them. Raises InvalidError for more than `MOST_POINTS`."""
     points: list[dict[str, Any]] = []
-    while True:
+    while len(points) < MOST_POINTS:
         query = {"limit": min(limit or _HISTORY_PAGE, _HISTORY_PAGE)} | ({"cursor": token} if token else {})
         found = await session.scheduler("GET", f"{_path(id_)}/metrics/{part(key)}", query=query)
         points += [tracking.metric(point, id_) for point in found["items"]]
         token = found["next"]
         if token is None or limit is not None:
             return {"metrics": points} | ({"next_page_token": token} if token else {})
+    raise InvalidError(
+        f"the metric has more than {MOST_POINTS:,} points: ask for them in pages, by max_results and page_token",
+        path="max_results",
+    )
 
 
 async def search(

@@ -17,7 +17,8 @@ Fetch = Callable[[str | None, str | None], Awaitable[Page]]
 """A page of the registry's list: in an order of its own, after a cursor."""
 
 _CHUNK: Final = 200
-_MOST: Final = 10_000
+MOST: Final = 10_000
+"""So many are looked at for one answer."""
 
 CHUNK: Final = _CHUNK
 """How many the registry is asked for at a time."""
@@ -29,14 +30,15 @@ async def find(
 ) -> tuple[list[Document], str | None]:  # fmt: skip
     """A page of what meets all conditions, and the token of the next page.
 
-    `sort` is the registry's word for the order asked for. Without one everything that is found is put in order here, which is
-    refused (InvalidError) above 10,000.
+    `sort` is the registry's word for the order asked for; a page for which more than `MOST` had to be looked at ends there, full or
+    not. Without such a word everything that may fit is put in order here, which is refused (InvalidError) where that is more.
     """
     cursor, skip = _read(token)
     if sort is None:
         return await _in_order(fetch, value, conditions, order, skip, limit)
     found: list[Document] = []
-    while True:
+    looked_at = 0
+    while looked_at < MOST:
         page = await fetch(sort, cursor)
         for place, document in enumerate(page["items"]):
             if place < skip or not _meets(document, value, conditions):
@@ -44,26 +46,32 @@ async def find(
             if len(found) == limit:
                 return found, _write(cursor, place)
             found.append(document)
+        looked_at += len(page["items"])
         cursor, skip = page["next"], 0
         if cursor is None:
             return found, None
+    return found, _write(cursor, 0)
 
 
 async def _in_order(
     fetch: Fetch, value: Value, conditions: list[Condition], order: list[Order], skip: int, limit: int
 ) -> tuple[list[Document], str | None]:
     found: list[Document] = []
+    looked_at = 0
     cursor: str | None = None
-    while True:
+    while looked_at < MOST:
         page = await fetch(None, cursor)
         found += [document for document in page["items"] if _meets(document, value, conditions)]
+        looked_at += len(page["items"])
         cursor = page["next"]
         if cursor is None:
             break
-        if len(found) > _MOST:
-            raise InvalidError(
-                f"more than {_MOST} were found, which is too many for this order; narrow the filter", path="filter"
-            )
+    else:
+        raise InvalidError(
+            f"more than {MOST:,} may be meant, which is too many for this order; narrow the filter by a name or tag, or order by one "
+            "of the attributes that the registry keeps in order",
+            path="order_by",
+        )
     for one in reversed(order):  # sorting is stable: the last order first
         found.sort(key=_sort_key(value, one), reverse=one.descending)
     more = len(found) > skip + limit

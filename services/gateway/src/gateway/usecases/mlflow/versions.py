@@ -133,6 +133,8 @@ def _sort(orders: list[Order], *, one_name: bool) -> str | None:
             return "-created_at" if descending else "created_at"
         case [Order("attribute", "version_number", descending), *_] if one_name:
             return "-version" if descending else "version"
+        case [Order("attribute", "name", descending)]:
+            return "-name" if descending else "name"
         case _:
             return None
 
