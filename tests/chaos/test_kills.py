@@ -19,7 +19,6 @@ from typing import Any, Final
 
 import nats
 import psutil
-from nats.errors import TimeoutError as NothingMoreError
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from modelyard import Client, ModelyardError
@@ -129,7 +128,7 @@ async def events_in_stream(url: str, subject: str) -> list[dict[str, Any]]:
             while True:
                 try:
                     messages = await reader.fetch(256, timeout=2)
-                except NothingMoreError:
+                except TimeoutError:  # nothing more
                     return found
                 for message in messages:
                     found.append(json.loads(message.data))

@@ -138,6 +138,13 @@ async def test_a_path_reaches_its_owner_as_it_came(
     assert said in answer.partition(b"\r\n\r\n")[2].lower()
 
 
+@pytest.mark.parametrize("last", ["-1", "x", "9" * 30, "٣"])
+async def test_a_place_in_the_stream_is_a_number_it_gave(gateway: httpx.AsyncClient, last: str) -> None:
+    answer = await gateway.get("/api/v1/events/stream", params={"since": last}, headers=OWNER)
+    assert answer.status_code == 400
+    assert "that this stream gave" in answer.json()["detail"]
+
+
 async def test_a_dead_letter_has_a_number(gateway: httpx.AsyncClient) -> None:
     for number in (-1, 0, 1 << 63, "x"):
         assert (await gateway.post(f"/api/v1/dead-letters/{number}/replay", headers=OWNER)).status_code == 400

@@ -115,9 +115,11 @@ class Runner:
             try:
                 yield self
             finally:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+                while (
+                    not task.done()
+                ):  # nats-py waits with wait_for, which may swallow a cancellation in Python 3.11 (gh-86296)
+                    task.cancel()
+                    await asyncio.wait({task}, timeout=1)
                 await connection.close()
 
     async def _take(self, jetstream: Any, http: httpx.AsyncClient, message: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from modelyard_platform.errors import ConflictError, InvalidError, NotFoundError, PreconditionError
+from modelyard_platform.errors import ConflictError, InvalidError, NotFoundError, PreconditionError, UnavailableError
 from modelyard_specs.errors import nearest
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "InUseError",
     "InvalidError",
     "NotSignedError",
+    "NotSignedYetError",
     "OwnStoreError",
     "ResourceInUseError",
     "ResourceNotFoundError",
@@ -163,3 +164,12 @@ class NotSignedError(NotFoundError):
     """There is no manifest or no key to make one with."""
 
     code = "not_signed"
+
+
+class NotSignedYetError(UnavailableError):
+    """The version was registered before manifests were as they are now, and its turn to be signed again has not come."""
+
+    code = "not_signed_yet"
+
+    def __init__(self) -> None:
+        super().__init__("the version is about to be signed again; ask again in a moment")

@@ -83,7 +83,9 @@ async def test_a_version_keeps_its_newest_explanation(
         assert "**p**, base value 0.5\n\n| column | mean size | mean |\n| --- | --- | --- |\n" in page
         assert "| a\\|b c | 2 | -2 |\n| b | 0.25 | -0.25 |\n" in page
 
-        for turn, written in enumerate((b"no JSON", b"[]", b'{"rows": NaN}', b"[" * 100_000), start=3):
+        for turn, written in enumerate(
+            (b"no JSON", b"[]", b'{"rows": NaN}', b'{"method": "\\ud800"}', b"[" * 100_000), start=3
+        ):
             (tmp_path / "global.json").write_bytes(written)
             tree = trees.upload(store, tmp_path)
             data = JobCompleted(

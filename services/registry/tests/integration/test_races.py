@@ -29,8 +29,10 @@ async def pool(database: str) -> AsyncIterator[Pool]:
     await pool.close()
 
 
-async def meanwhile(tx: Connection, pool: Pool, request: Awaitable[httpx.Response]) -> asyncio.Task[httpx.Response]:
-    """The request, begun, once it waits for what `tx` holds."""
+async def meanwhile(
+    tx: Connection, pool: Pool, request: Awaitable[httpx.Response], *, others: int = 0
+) -> asyncio.Task[httpx.Response]:
+    """The request, begun, once it waits for what `tx` holds, as so many `others` do already; or is answered, since it does not."""
 
     async def send() -> httpx.Response:
         return await request
@@ -39,7 +41,7 @@ async def meanwhile(tx: Connection, pool: Pool, request: Awaitable[httpx.Respons
 
     async def waits() -> bool:
         async with pool.acquire() as other:
-            return bool(await other.fetchval(_WAITING))
+            return bool(task.done() or await other.fetchval(_WAITING) > others)
 
     await eventually(waits)
     return task
@@ -104,3 +106,25 @@ async def test_a_version_that_comes_again_has_an_empty_card(api: httpx.AsyncClie
         written = await api.put(card, json={"sections": {"intended_use": "delays of flights"}})
         assert written.status_code == 200, written.text
         assert (await api.delete(version)).status_code == 204
+
+
+async def test_a_registry_is_not_deleted_while_something_is_shared_into_it(api: httpx.AsyncClient, pool: Pool) -> None:
+    await register_outside(api, "flight-delay")
+    assert (await api.post("/api/v1/registries", json={"name": "company"})).status_code == 201
+    async with transaction(pool) as tx:
+        await tx.execute("lock assets in share mode")
+        sharing = await meanwhile(tx, pool, api.post(f"{BASE}/versions/1/share", json={"registry": "company"}))
+        deleting = await meanwhile(tx, pool, api.delete("/api/v1/registries/company"), others=1)
+    assert ((await sharing).status_code, (await deleting).status_code) == (201, 412)
+
+
+async def test_a_workspace_that_is_deleted_while_it_is_let_in_is_not_in(api: httpx.AsyncClient, pool: Pool) -> None:
+    assert (await api.post("/api/v1/workspaces", json={"name": "lab"})).status_code == 201
+    assert (await api.post("/api/v1/registries", json={"name": "company"})).status_code == 201
+    company = "/api/v1/registries/company"
+    async with transaction(pool) as tx:
+        await tx.execute("lock registries in share mode")
+        changing = await meanwhile(tx, pool, api.patch(company, json={"add_writers": ["lab"]}))
+        deleting = await meanwhile(tx, pool, api.delete("/api/v1/workspaces/lab"), others=1)
+    assert ((await changing).status_code, (await deleting).status_code) == (200, 204)
+    assert (await api.get(company)).json()["writers"] == ["default"]

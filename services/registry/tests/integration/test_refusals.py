@@ -270,6 +270,33 @@ async def test_what_was_signed_without_a_scope_is_signed_again_if_it_holds(
         assert {one["data"]["refused_by"] for one in told} == {"registry/signing", "registry/tree"}
 
 
+async def test_what_is_still_to_be_signed_again_is_not_refused(
+    settings: Settings, key: Path, store: ObjectStore, database: str, tmp_path: Path
+) -> None:
+    """With many versions that takes longer than the registry waits at its start; whoever asks meanwhile comes again."""
+    signer = Signer.read(key)
+    tree = uploaded(store, tmp_path / "files", rows__csv=CONTENT)
+    async with serve(settings) as without_a_key:
+        await register(without_a_key, tree, "data")
+        await register(without_a_key, tree, "components")
+        await settled(database)
+    old = store.put_bytes(signer.sign("data/late/versions/1", tree))
+    await execute(database, "update versions set manifest = $1 where kind = 'data'", old)
+    await execute(database, RESIGNING)
+    await execute(database, "update version_tasks set leased_until = now() + interval '1 hour'")
+    async with serve(settings.model_copy(update={"signing_key": key})) as signing:
+        for asked in ("data/late/versions/1/tree", "data/late/versions/1/rows", "data/late/versions/1/manifest",
+                      "components/late/versions/1/tree"):  # fmt: skip
+            answer = await signing.get(f"/api/v1/{asked}")
+            assert (answer.status_code, answer.json()["code"]) == (503, "not_signed_yet"), answer.text
+        await execute(database, "update version_tasks set leased_until = now()")
+        await settled(database)
+        for kind in ("data", "components"):
+            assert (await signing.get(f"/api/v1/{kind}/late/versions/1/tree")).json()["digest"] == tree.digest
+    for kind in ("data", "component"):
+        assert await events(database, f"{kind}.integrity_failed") == []
+
+
 async def test_components_and_environments_of_before_get_their_files(
     settings: Settings, key: Path, store: ObjectStore, database: str, tmp_path: Path
 ) -> None:

@@ -120,6 +120,20 @@ async def test_what_is_shared_stands_on_nothing_of_its_workspace(api: httpx.Asyn
     assert "components/train/versions/3" in held.json()["used_by"]
 
 
+async def test_what_is_shared_names_no_datastore_of_its_workspace(api: httpx.AsyncClient) -> None:
+    """In another workspace a datastore of that name would be another one, or none."""
+    await api.post("/api/v1/registries", json={"name": "company"})
+    spec = {"name": "lake", "type": "azure_blob", "account_name": "a", "container_name": "c"}
+    assert (await api.put("/api/v1/datastores/lake", json={"spec": spec})).status_code == 200
+    address = "azureml://datastores/lake/paths/x.csv"
+    component = {"name": "train", "type": "command", "command": "true", "environment": "azureml://registries/azureml/environments/py",
+                 "inputs": {"rows": {"type": "uri_file", "path": address}}}  # fmt: skip
+    assert (await api.post("/api/v1/components", json={"spec": component})).status_code == 201
+    refused = await api.post("/api/v1/components/train/versions/1/share", json={"registry": "company"})
+    assert (refused.status_code, refused.json()["path"]) == (400, "inputs.rows.path"), refused.text
+    assert address in refused.json()["detail"]
+
+
 async def test_a_registry_in_use_is_not_deleted(api: httpx.AsyncClient) -> None:
     await register_outside(api, "a")
     await api.post("/api/v1/registries", json={"name": "company"})

@@ -118,8 +118,12 @@ class Caller:
     async def load(self) -> AsyncIterator[None]:
         """Scores all the time, until left; `answers` and `failures` tell what came of it."""
 
+        stop = (
+            asyncio.Event()
+        )  # not a cancellation: nats-py waits with wait_for, which may swallow one in Python 3.11 (gh-86296)
+
         async def work() -> None:
-            while True:
+            while not stop.is_set():
                 try:
                     self.answers.append(await self.score())
                 except (AssertionError, httpx.HTTPError) as error:
@@ -130,8 +134,8 @@ class Caller:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            stop.set()
+            await task
             await self._http.aclose()
 
     async def _replicas(self) -> list[dict[str, Any]]:

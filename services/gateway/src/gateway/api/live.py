@@ -27,6 +27,8 @@ router = APIRouter(prefix="/api/v1")
 Sequence = Annotated[int, Path(ge=1, lt=1 << 63, description="the letter's number")]
 
 _HEARTBEAT_S: Final = 15.0
+_DIGITS: Final = 18
+"""Of a place in the stream, at most."""
 _FIRST: Final = "default"
 """The workspace whose owners look after the installation."""
 
@@ -42,7 +44,7 @@ async def stream(
 ) -> StreamingResponse:
     """Events as they happen (server-sent events, CloudEvents as data). A client that comes back with `Last-Event-ID` misses none."""
     start = last_event_id or since
-    if start is not None and not (start.isascii() and start.isdigit()):
+    if start is not None and not (start.isascii() and start.isdigit() and len(start) <= _DIGITS):
         raise InvalidError("the last event's id is a number that this stream gave", path="since")
     messages = _follow(parts.nats, caller.workspace, type or ["*"], subject or ["*"], start)
     return StreamingResponse(

@@ -52,7 +52,9 @@ def _targets(value: Any, workspace: str, kind: AssetKind | None) -> Iterator[Tar
                 yield target
 
 
-def workspace_references(spec: Any, path: str = "") -> Iterator[tuple[str, str, AssetKind, str]]:
+def workspace_references(
+    spec: Any, path: str = ""
+) -> Iterator[tuple[str, str, AssetKind | Literal["datastores"], str]]:
     """What a specification names in its own workspace, by version or by label: where, as it is written, of which kind and name."""
     match spec:
         case dict():
@@ -60,9 +62,11 @@ def workspace_references(spec: Any, path: str = "") -> Iterator[tuple[str, str, 
             for key, inner in spec.items():
                 here = f"{path}.{key}" if path else str(key)
                 kind = _kind(key, path_kind)
-                if isinstance(inner, str) and kind is not None and inner.startswith(("azureml:", "modelyard:")):
+                if isinstance(inner, str) and inner.startswith(("azureml:", "modelyard:")):
                     reference = _parsed(inner)
-                    if isinstance(reference, AssetVersion | AssetLabel | AssetName):
+                    if isinstance(reference, DatastorePath):
+                        yield here, inner, "datastores", reference.datastore
+                    elif kind is not None and isinstance(reference, AssetVersion | AssetLabel | AssetName):
                         yield here, inner, kind, reference.name
                 else:
                     yield from workspace_references(inner, here)

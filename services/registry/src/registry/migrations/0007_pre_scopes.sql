@@ -23,4 +23,3 @@ order by e.workspace, e.subject, e.sequence desc;
 
 -- The workspaces that may share into a registry; that of the owners who make registries is always one of them.
 alter table registries add column writers text[] not null default '{default}';
-alter table registries alter column writers drop default;

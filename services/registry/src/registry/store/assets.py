@@ -73,6 +73,7 @@ _DELETE_ALIASES: Final = "delete from aliases where workspace = $1 and kind = $2
 _DELETE: Final = "delete from versions where workspace = $1 and kind = $2 and name = $3 and version = $4"
 _KEEP_DELETED: Final = """
 insert into deleted_versions (workspace, kind, name, version, deleted_by) values ($1, $2, $3, $4, $5)
+on conflict do nothing
 """
 _GET_DELETED: Final = """
 select deleted_by, deleted_at from deleted_versions where workspace = $1 and kind = $2 and name = $3 and version = $4

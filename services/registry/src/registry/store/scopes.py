@@ -24,7 +24,12 @@ _LIST_REGISTRIES: Final = """
 select name, description, tags, created_by, created_at, writers from registries where $1::text is null or name = $1 order by name
 """
 _LIST: Final[dict[Table, str]] = {"workspaces": _LIST_WORKSPACES, "registries": _LIST_REGISTRIES}
+_LOCK_WORKSPACE: Final = "select 1 from workspaces where name = $1 for update"
 _LOCK_REGISTRY: Final = "select 1 from registries where name = $1 for update"
+_LOCK: Final[dict[Table, str]] = {"workspaces": _LOCK_WORKSPACE, "registries": _LOCK_REGISTRY}
+# Whoever is about to delete one of them waits, and then finds what stands in it.
+_HOLD_WORKSPACES: Final = "select name from workspaces where name = any ($1::text[]) order by name for key share"
+_HOLD_REGISTRY: Final = "select 1 from registries where name = $1 for key share"
 _UPDATE_REGISTRY: Final = "update registries set description = $2, writers = $3 where name = $1"
 _LET_OUT: Final = "update registries set writers = array_remove(writers, $1) where $1 = any (writers)"
 _REGISTERED: Final = """
@@ -65,9 +70,19 @@ async def list_scopes(tx: Connection, table: Table, name: str | None = None) -> 
     return [dict(row) for row in await tx.fetch(_LIST[table], name)]
 
 
-async def lock_registry(tx: Connection, name: str) -> None:
-    """Nobody else changes the registry until the transaction ends."""
-    await tx.execute(_LOCK_REGISTRY, name)
+async def lock_scope(tx: Connection, table: Table, name: str) -> None:
+    """Nobody else changes it, or begins to rely on it, until the transaction ends. Of both, workspaces come first."""
+    await tx.execute(_LOCK[table], name)
+
+
+async def hold_workspaces(tx: Connection, names: Collection[str]) -> set[str]:
+    """Those of these that there are: none of them is deleted until the transaction ends."""
+    return {row["name"] for row in await tx.fetch(_HOLD_WORKSPACES, sorted(names))}
+
+
+async def hold_registry(tx: Connection, name: str) -> None:
+    """The registry is not deleted until the transaction ends."""
+    await tx.execute(_HOLD_REGISTRY, name)
 
 
 async def update_registry(tx: Connection, name: str, description: str, writers: Collection[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 from modelyard_contracts.registry import AssetKind
 from modelyard_platform.cause import Cause
 from modelyard_platform.database import Connection
+from registry.errors import NotSignedYetError
 
 TaskKind = Literal["manifest", "conversion", "inspection"]
 
@@ -32,7 +33,9 @@ _DONE: Final = "delete from version_tasks where id = $1 and attempts = $2 return
 _SET_MANIFEST: Final = "update versions set manifest = $2 where id = $1"
 _SET_CONVERSION: Final = "update versions set conversion = $2 where id = $1"
 _SET_INSPECTION: Final = "update versions set inspection = $2 where id = $1"
-_INPUT: Final = "select input from version_tasks where version_id = $1 and kind = $2"
+_WAITING_MANIFEST: Final = """
+select input ->> 'manifest' as manifest from version_tasks where version_id = $1 and kind = 'manifest'
+"""
 _VERSION_ID: Final = "select id from versions where workspace = $1 and kind = 'models' and name = $2 and version = $3"
 
 
@@ -77,10 +80,15 @@ async def finish_task(tx: Connection, task: VersionTask) -> bool:
     return await tx.fetchval(_DONE, task.id, task.attempts) is not None
 
 
-async def get_input(tx: Connection, version_id: int, kind: TaskKind) -> dict[str, Any] | None:
-    """The input of what is still to be done, or None."""
-    found: dict[str, Any] | None = await tx.fetchval(_INPUT, version_id, kind)
-    return found
+async def get_waiting_manifest(tx: Connection, version_id: int) -> str | None:
+    """A version's manifest that is not stored yet; None when it is. Raises NotSignedYetError."""
+    found = await tx.fetchrow(_WAITING_MANIFEST, version_id)
+    if found is None:
+        return None
+    if found["manifest"] is None:
+        raise NotSignedYetError
+    manifest: str = found["manifest"]
+    return manifest
 
 
 async def set_manifest(tx: Connection, version_id: int, manifest: str) -> None:

@@ -12,6 +12,7 @@ from modelyard_platform import trees
 from modelyard_platform.database import Connection, Pool, transaction
 from modelyard_platform.errors import NotFoundError
 from modelyard_platform.objects import ObjectStore
+from registry.domain.assets import check_text
 from registry.domain.explanations import SUMMARY, explained_by
 from registry.errors import InvalidError
 from registry.store import explanations
@@ -57,8 +58,11 @@ def read_summary(store: ObjectStore, tree: str) -> dict[str, Any]:
         )
     try:
         summary = json.loads(b"".join(trees.chunks(store, file)), parse_constant=_not_finite)
-    except (ValueError, RecursionError) as error:
-        raise InvalidError(f"the explanation's {SUMMARY} is no JSON: {error}", code="explanation_invalid") from error
+        check_text(summary)
+    except (ValueError, RecursionError, InvalidError) as error:
+        raise InvalidError(
+            f"the explanation's {SUMMARY} cannot be read: {error}", code="explanation_invalid"
+        ) from error
     if not isinstance(summary, dict):
         raise InvalidError(f"the explanation's {SUMMARY} is no JSON object", code="explanation_invalid")
     return summary

@@ -18,15 +18,14 @@ from registry.usecases.refusals import tell_refusal
 async def read_manifest(
     pool: Pool, store: ObjectStore, workspace: str, kind: AssetKind, name: str, version: str
 ) -> bytes:
-    """A version's manifest, also in the moment before it is stored. Raises NotFoundError, NotSignedError."""
+    """A version's manifest, also in the moment before it is stored. Raises NotFoundError, NotSignedError, NotSignedYetError."""
     async with transaction(pool) as tx:
         found = await find(tx, workspace, kind, name, version)
-        waiting = await version_tasks.get_input(tx, found.id, "manifest")
-    if found.manifest is None:
-        raise NotSignedError(f"{kind} {name}:{found.version} is not signed")
+        if found.manifest is None:
+            raise NotSignedError(f"{kind} {name}:{found.version} is not signed")
+        waiting = await version_tasks.get_waiting_manifest(tx, found.id)
     if waiting is not None:
-        manifest: str = waiting["manifest"]
-        return manifest.encode()
+        return waiting.encode()
     return await asyncio.to_thread(store.get_bytes, found.manifest)
 
 

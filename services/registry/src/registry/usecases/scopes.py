@@ -104,9 +104,10 @@ async def update_registry(
     if FIRST in remove:
         raise InvalidError(f"the workspace {FIRST!r}, whose owners make registries, stays", path="remove_writers")
     async with transaction(pool) as tx:
-        await scopes.lock_registry(tx, name)
-        found = await require_registry(tx, name)
+        await require_registry(tx, name)
         await _check_workspaces(tx, add, "add_writers")
+        await scopes.lock_scope(tx, "registries", name)
+        found = await require_registry(tx, name)
         before = {"description": found["description"], "writers": found["writers"]}
         says = found["description"] if description is None else description
         writers = sorted({*found["writers"], *add}.difference(remove))
@@ -119,11 +120,13 @@ async def update_registry(
 
 
 async def _check_workspaces(tx: Connection, names: Collection[str], path: str) -> None:
-    """Raises InvalidError, saying which there are; only owners of the first workspace, who may know all, come here."""
-    there = [found["name"] for found in await scopes.list_scopes(tx, "workspaces")]
+    """They are there, and stay until the transaction ends. Raises InvalidError, saying which there are; only owners of the first
+    workspace, who may know all, come here."""
+    held = await scopes.hold_workspaces(tx, names)
     for name in names:
-        if name not in there:
-            raise InvalidError(f"there is no workspace {name!r}; there are {', '.join(there)}", path=path)
+        if name not in held:
+            there = ", ".join(str(found["name"]) for found in await scopes.list_scopes(tx, "workspaces"))
+            raise InvalidError(f"there is no workspace {name!r}; there are {there}", path=path)
 
 
 def _taken(table: Table, name: str) -> ConflictError:
@@ -172,7 +175,8 @@ def _seen_by(workspace: str, registry: dict[str, Any]) -> dict[str, Any]:
 
 
 async def require_writer(tx: Connection, workspace: str, name: str) -> None:
-    """That a workspace may share into a registry. Raises NotFoundError, ForbiddenError."""
+    """That a workspace may share into a registry, which stays until the transaction ends. Raises NotFoundError, ForbiddenError."""
+    await scopes.hold_registry(tx, name)
     if workspace not in (await require_registry(tx, name))["writers"]:
         raise ForbiddenError(
             f"the registry {name!r} takes nothing from the workspace {workspace!r}; an owner of the workspace {FIRST!r} lets it in with "
@@ -212,6 +216,7 @@ async def delete_registry(pool: Pool, cause: Cause, name: str) -> None:
 async def _delete(pool: Pool, cause: Cause, table: Table, name: str, scope: str) -> None:
     called = _CALLED[table]
     async with transaction(pool) as tx:
+        await scopes.lock_scope(tx, table, name)
         there = await scopes.list_scopes(tx, table, name)
         if not there:
             raise NotFoundError(f"there is no {called} {name!r}")

@@ -101,6 +101,7 @@ async def share_version(
     async with transaction(pool) as tx:
         if (done := await idempotency.answered(tx, cause, key, request)) is not None:
             return done
+        await require_writer(tx, cause.workspace, target.registry)
         made = await assets.insert_version(tx, there.workspace, cause.actor, new)
         await uses.add_uses(tx, there.workspace, subject_of(made), targets_of(made.spec, there.workspace))
         made = await signing.sign_version(tx, signer, there, made, tree)
@@ -119,8 +120,19 @@ async def share_version(
 
 
 def _check_whole(kind: AssetKind, spec: dict[str, Any], registry: str) -> None:
-    """What a specification names in its workspace would be another thing, or nothing, in every other one. Raises InvalidError."""
+    """What a specification names in its workspace would be another thing, or nothing, in every other one. Raises InvalidError.
+
+    Data at a datastore's path is whole: the address that it led to was recorded, and goes along.
+    """
     for path, text, named, name in workspace_references(spec):
+        if named == "datastores":
+            if kind == "data":
+                continue
+            raise InvalidError(
+                f"{path}: `{text}` is of this workspace's datastore {name!r}, and other workspaces could not use it: register data at that "
+                f"path, share it, and name azureml://registries/{registry}/data/NAME/versions/VERSION",
+                path=path,
+            )
         raise InvalidError(
             f"{path}: `{text}` is of this workspace, and other workspaces could not use it: share it first, and register the {kind} with "
             f"azureml://registries/{registry}/{named}/{name}/versions/VERSION",

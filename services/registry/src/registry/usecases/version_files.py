@@ -84,9 +84,9 @@ class VersionFiles:
             raise
 
     async def _not_stored_yet(self, of: Stored) -> bytes | None:
-        """The manifest of a version that was registered a moment ago."""
-        if self.verifier is None or of.manifest is None:
+        """The manifest of a version that was registered a moment ago. Raises NotSignedYetError."""
+        if self.verifier is None:
             return None
         async with transaction(self.pool) as tx:
-            waiting = await version_tasks.get_input(tx, of.id, "manifest")
-        return None if waiting is None else str(waiting["manifest"]).encode()
+            waiting = await version_tasks.get_waiting_manifest(tx, of.id)
+        return None if waiting is None else waiting.encode()
