@@ -20,13 +20,15 @@ from modelyard_specs.yaml_source import parse
         ("command=echo a=b: ${{inputs.x}}", ("command",), "echo a=b: ${{inputs.x}}"),
         ("x=[1, 2", ("x",), "[1, 2"),
         ("x='7'", ("x",), "7"),
+        ('tags."a.b"=c', ("tags", "a.b"), "c"),
+        ('"a=b[0]"."c"[1]=d', ("a=b[0]", "c", 1), "d"),
     ],
 )
 def test_parsing(text: str, path: tuple[str | int, ...], value: object) -> None:
     assert parse_override(text) == (path, value)
 
 
-@pytest.mark.parametrize("text", ["", "name", "=x", "a..b=1", "a[x]=1", "[0]=1"])
+@pytest.mark.parametrize("text", ["", "name", "=x", "a..b=1", "a[x]=1", "[0]=1", '"a=1', 'a."b', '""=1', "a]=1"])
 def test_malformed(text: str) -> None:
     with pytest.raises(SpecError, match="cannot be read"):
         parse_override(text)

@@ -49,6 +49,9 @@ def test_they_are_among_the_keys_without_effect() -> None:
     [
         ({"sas_token": "s", "SasToken": "s", "accountKey": "s", "api-key": "s", "Client Secret": "s"}, {}, 5),
         ({"Authorization_Token": "s", "key": "s", "primary_key": "s", "password_value": "s"}, {}, 4),
+        ({"SASToken": "s", "clientsecret": "s", "accesstoken": "s", "dbPassword": "s", "Authorization": "s"}, {}, 5),
+        ("Authorization: Bearer abcdef.ghij-k", "Authorization: Bearer ***", 1),
+        ("the bearer of this, bearer securities", None, 0),
         ({"keyboard": "k", "tokens_per_day": "1", "monkey": "m", "partition_key_column": "c", "pattern": "p"}, None, 0),
         ({"password": None}, None, 0),
         ([{"a": [{"pat": "s"}]}], [{"a": [{}]}], 1),

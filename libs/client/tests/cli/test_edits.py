@@ -55,6 +55,9 @@ def test_metadata_changes_and_content_does_not() -> None:
     changes = changed_metadata(found, [("set", ["tags.n=3", "tags.yes=true", "description=it is 3"])])
     assert changes == {"tags": {"a": "1", "n": "3", "yes": "true"}, "description": "it is 3"}
     assert changed_metadata(found, [("set", ["tags.a=1"])]) == {}
+    said = found | {"description": "old", "stage": "Staging"}
+    removed = [("remove", ["description"]), ("remove", ["stage"]), ("remove", ["tags"])]
+    assert changed_metadata(said, removed) == {"description": "", "stage": "", "tags": {}}
     with pytest.raises(CommandError, match="`path` cannot change"):
         changed_metadata(found, [("set", ["path=x"])])
 

@@ -188,6 +188,8 @@ def test_help_comes_without_the_heavy_imports() -> None:
         ["model", "shw"],
         ["job", "create"],
         ["token", "list", "-o", "xml"],
+        ["job", "list", "--all-results", "maybe"],
+        ["model", "explain", "-n", "m", "--loader", "loading"],
     ],
 )
 def test_a_command_line_that_makes_no_sense_is_refused(arguments: list[str]) -> None:

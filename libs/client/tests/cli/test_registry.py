@@ -94,6 +94,43 @@ def test_a_version_is_shared(environment: Platform, write: Write, capsys: Captur
         assert other.registry("company").models.get("late")["version"] == "1"
 
 
+def test_what_is_asked_of_a_registry_is_not_done_in_the_workspace(
+    environment: Platform, write: Write, capsys: Capture
+) -> None:
+    write({"clf/model.pkl": "p"})
+    said(capsys, "model", "create", "-n", "delay", "--path", "clf")
+    said(capsys, "registry", "create", "-n", "company")
+    there = ("--registry-name", "company")
+    said(capsys, "model", "share", "-n", "delay", "-v", "1", *there)
+    one = ("-n", "delay", "-v", "1")
+    said(capsys, "model", "update", *one, *there, "--set", "description=shared")
+    said(capsys, "model", "set-alias", *one, *there, "--alias", "champion")
+    said(capsys, "model", "archive", *one, *there)
+    query = ("--query", "[description, aliases, archived]")
+    assert json.loads(said(capsys, "model", "show", *one, *query)) == ["", [], False]
+    assert json.loads(said(capsys, "model", "show", *one, *there, *query)) == ["shared", ["champion"], True]
+    said(capsys, "model", "restore", *one, *there)
+    said(capsys, "model", "remove-alias", "-n", "delay", *there, "--alias", "champion")
+    said(capsys, "model", "delete", *one, *there, "--yes")
+    assert said(capsys, "model", "list", *there, "--query", "[].name", "-o", "tsv") == ""
+    assert said(capsys, "model", "list", "--query", "[].name", "-o", "tsv") == "delay\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("model create -n delay --path clf", "`modelyard model share"),
+        ("model explain -n delay -v 1", "leave --registry-name out"),
+        ("model card export -n delay -v 1", "leave --registry-name out"),
+        ("model verify -n delay -v 1", "leave --registry-name out"),
+        ("data preview -n delays -v 1", "leave --registry-name out"),
+    ],
+)
+def test_what_only_a_workspace_can_do_is_refused_for_a_registry(line: str, says: str, capsys: Capture) -> None:
+    assert main([*line.split(), "--registry-name", "company"]) == 1
+    assert says in capsys.readouterr().err
+
+
 def test_lineage_and_audit_are_told(environment: Platform, capsys: Capture) -> None:
     said(
         capsys, "model", "create", "-n", "m", "--path", "https://example.com/m", "--job", "train", "--reason", "by hand"

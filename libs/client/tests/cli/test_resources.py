@@ -64,6 +64,9 @@ def test_a_cluster_as_scripts_make_it(environment: Platform, capsys: Capture) ->
         ("compute create -n c --type amlcompte", 2, "did you mean `aml_compute`"),
         ("compute create -n c --type amlcompute --tags x", 2, "write KEY=VALUE"),
         ("compute update -n c", 2, "what to --set"),
+        ("compute update -n c -f c.yml --remove tags.a", 2, "leave --file out"),
+        ("schedule update -f s.yml --add tags a=b", 2, "leave --file out"),
+        ("registry update -n company", 2, "what is to change?"),
         ("datastore create -n d", 2, "`type` is missing"),
         ("datastore create -f none.yml", 2, "none.yml"),
         ("datastore delete -n workspaceblobstore", 2, "by itself"),
@@ -163,7 +166,9 @@ def test_a_job_is_described_and_put_out_of_the_way(environment: Platform, write:
     assert main(["job", "restore", "-n", "j"]) == 0
     capsys.readouterr()
     assert asked(capsys, *listed) == "j"
-    assert asked(capsys, "job", "list", "--parent-job-name", "j", "--query", "[0].name", "-o", "tsv") == "main"
+    steps = ["job", "list", "--parent-job-name", "j"]
+    assert asked(capsys, *steps, "--query", "[].[name, status]", "-o", "tsv") == "main\tCanceled"
+    assert asked(capsys, *steps, "-o", "table").split()[:3] == ["name", "status", "attempt"]
 
 
 def test_configure_says_where_one_is(environment: Platform, capsys: Capture) -> None:
@@ -174,9 +179,9 @@ def test_configure_says_where_one_is(environment: Platform, capsys: Capture) -> 
 
 def test_flags_of_az_make_what_they_say(environment: Platform, write: Write, capsys: Capture) -> None:
     write({"clf/model.pkl": "p", "context/Dockerfile": "FROM scratch\n"})
-    create = ["model", "create", "--name", "m", "--path", "clf", "--tags", "team=a", "kind=b", "--stage", "Staging"]
-    query = ["--query", "[tags.team, tags.kind, stage]"]
-    assert json.loads(asked(capsys, *create, *query)) == ["a", "b", "Staging"]
+    create = ["model", "create", "--name", "m", "--path", "clf", "--tags", "team=a", "a.kind=b", "--stage", "Staging"]
+    query = ["--query", "[tags, stage]"]
+    assert json.loads(asked(capsys, *create, *query)) == [{"team": "a", "a.kind": "b"}, "Staging"]
     assert asked(capsys, "model", "list", "-s", "Staging", "--query", "[].name", "-o", "tsv") == "m"
     assert main(["model", "archive", "-n", "m", "-v", "1"]) == 0
     capsys.readouterr()

@@ -16,7 +16,7 @@ from modelyard.api.assets import Assets
 from modelyard.api.http import Documents
 from modelyard.api.integrity import PUBLIC_KEY
 from modelyard.cli import main
-from modelyard.errors import DownloadError
+from modelyard.errors import DownloadError, ModelyardError
 from modelyard_platform.manifests import Signer, Verifier, new_private_key
 from modelyard_platform.trees import Tree
 from modelyard_testing.damage import flip
@@ -113,6 +113,22 @@ def test_a_damaged_download_is_refused_and_told(
     assert [event["subject"] for event in told()] == [f"{kind}/line/versions/{version}" for version in "123"]
     assert {event["actor"] for event in told()} == {"user:owner"}
     assert all("is refused" in event["data"]["detail"] for event in told())
+
+
+def test_what_is_stored_is_read_when_it_is_verified(
+    client: Client, servers: Servers, write: Write, tmp_path: Path
+) -> None:
+    write({"files/main.txt": "1 2 3"})
+    client.models.create(write({"spec.yml": SPECS["models"]}))
+    eventually(lambda: client.models.get("line")["manifest"])
+    whole = client.models.download("line", target=tmp_path / "whole")
+    assert client.models.verify("line")["verified"]
+    flip(servers.store, client.models.files("line")["files"][0]["sha256"])
+    with pytest.raises(ModelyardError, match="default/models/line/versions/1 is refused") as caught:
+        client.models.verify("line")
+    assert caught.value.code == "integrity_failed"
+    assert client.models.verify("line", folder=whole)["verified"], "these are not what was damaged"
+    eventually(lambda: any(one["type"].endswith("integrity_failed") for one in client.events.list()))
 
 
 def test_the_error_is_the_same_when_nobody_can_be_told(

@@ -8,18 +8,19 @@ from typing import Any
 from modelyard_specs import yaml_source
 from modelyard_specs.errors import KeyPath, Problem, SpecError, render_path
 
-_PATH = re.compile(r"[^.\[\]=]+(\[\d+\])*(\.[^.\[\]=]+(\[\d+\])*)*")
-_PART = re.compile(r"[^.\[\]]+|\[\d+\]")
+_KEY = r"(?:\"[^\"]+\"|[^.\[\]=\"]+)"
+_PATH = re.compile(rf"{_KEY}(\[\d+\])*(\.{_KEY}(\[\d+\])*)*(?==)")
+_PART = re.compile(r"\"[^\"]+\"|[^.\[\]]+|\[\d+\]")
 
 
 def parse_override(text: str) -> tuple[KeyPath, Any]:
     """``a.b[0]=1e-3`` as a key path and a value. The value is YAML (``3``, ``[1, 2]``, ``{a: b}``), or text where it is
-    not. Raises SpecError when there is no ``=`` or no path."""
-    name, equals, raw = text.partition("=")
-    if not equals or not _PATH.fullmatch(name):
+    not. A key with dots in it stands in quotes: ``tags."a.b"=c``. Raises SpecError when there is no ``=`` or no path."""
+    name = _PATH.match(text)
+    if name is None:
         raise SpecError([Problem("", None, None, f"`--set {text}` cannot be read", "a.b[0].c=value")])
-    parts = (part.strip("[]") if part[0] != "[" else int(part[1:-1]) for part in _PART.findall(name))
-    return tuple(parts), _value(raw)
+    parts = (int(part[1:-1]) if part[0] == "[" else part.strip('"') for part in _PART.findall(name[0]))
+    return tuple(parts), _value(text[name.end() + 1 :])
 
 
 def _value(raw: str) -> Any:

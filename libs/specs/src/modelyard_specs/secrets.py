@@ -8,18 +8,22 @@ from modelyard_specs.errors import KeyPath
 
 MASK: Final = "***"
 _WORDS: Final = (
-    r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|sas|sig|signature|pat|credential|connection_?string"
+    r"(?:pass|pwd|sas|sig|signature|pat|authorization"
     r"|(?:account|access|api|private|shared|shared_?access|primary|secondary|subscription|client|master|function)_?key)s?"
 )
-_NAME: Final = re.compile(rf"(?:.*_)?{_WORDS}(?:_value)?|key", re.IGNORECASE)
+_ENDINGS: Final = r"(?:password|passwd|passphrase|secret|token|credential|connection_?string)s?"
+"""Also at the end of a word that is written in one: `clientsecret`."""
+_NAME: Final = re.compile(rf"(?:(?:.*_)?{_WORDS}|.*{_ENDINGS})(?:_value)?|key", re.IGNORECASE)
+_BEARER: Final = re.compile(r"\b(Bearer )[A-Za-z0-9._~+/=-]{12,}")
 _PASSWORD: Final = re.compile(r"(://[^/\s:@]{0,200}:|\bhttps?://)[^/\s?#]{1,2000}@", re.IGNORECASE)
 _PAIR: Final = re.compile(r"(?<![A-Za-z0-9_-])([A-Za-z0-9_-]++)(\s?=\s?)[^;&\s]+")
-_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def without_secrets(value: Any, path: KeyPath = ()) -> tuple[Any, list[KeyPath]]:
     """The value without what gives access, and the key paths where that was. Keys that are called like a secret
-    (``sas_token``, ``AccountKey``) go; in text, passwords and signatures of addresses and connection strings are masked."""
+    (``sas_token``, ``AccountKey``) go; in text, passwords and signatures of addresses and connection strings are masked, and
+    bearer tokens."""
     found: list[KeyPath] = []
     match value:
         case dict():
@@ -35,7 +39,7 @@ def without_secrets(value: Any, path: KeyPath = ()) -> tuple[Any, list[KeyPath]]
             items = [without_secrets(item, (*path, index)) for index, item in enumerate(value)]
             return [item for item, _ in items], [where for _, inner in items for where in inner]
         case str():
-            masked = _PAIR.sub(_masked, _PASSWORD.sub(rf"\1{MASK}@", value))
+            masked = _BEARER.sub(rf"\1{MASK}", _PAIR.sub(_masked, _PASSWORD.sub(rf"\1{MASK}@", value)))
             return masked, [path] if masked != value else []
         case _:
             return value, []

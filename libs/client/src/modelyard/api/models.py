@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from modelyard.api.assets import Assets
-from modelyard.api.http import Json
-from modelyard.errors import ModelyardError
+from modelyard.api.http import Documents, Json
+from modelyard.api.integrity import REFUSED
+from modelyard.errors import DownloadError, ModelyardError
 
 _MARKDOWN: Final = {"Accept": "text/markdown"}
 
@@ -51,8 +53,8 @@ class Models(Assets):
     ) -> Json:
         """Hold a version's files against the manifest that was signed when it was registered: `{subject, files, verified}`.
 
-        `folder`: files on this machine, as `download` made them; without it those that are stored. `public_key` (PEM): the one you
-        trust; without it that of `MODELYARD_SIGNING_PUBLIC_KEY`, or the server's own, which shows damage and no impostor.
+        `folder`: files on this machine, as `download` made them; without it those that are stored are fetched. `public_key` (PEM): the
+        one you trust; without it that of `MODELYARD_SIGNING_PUBLIC_KEY`, or the server's own, which shows damage and no impostor.
 
         Raises:
             ModelyardError: `integrity_failed` when they are not what was signed, `not_signed` when nothing was.
@@ -70,11 +72,25 @@ class Models(Assets):
         if trusted is None:
             raise ModelyardError("nothing is signed here", code="not_signed")
         manifest = self.manifest(name, found)
-        stored = Tree.model_validate({"files": self.files(name, found)["files"]})
+        files = self.files(name, found)["files"]
         subject = subject_of(self._scope(), "models", name, found)
         try:
-            tree = describe(Path(folder)) if folder is not None else stored
+            tree = describe(Path(folder)) if folder is not None else Tree.model_validate({"files": files})
             trusted.verify(manifest, subject, tree)
         except PlatformError as error:
             raise ModelyardError(error.detail, code=error.code) from error
+        if folder is None:
+            self._read(name, found, files, subject)
         return {"subject": subject, "files": len(tree.files), "verified": True}
+
+    def _read(self, name: str, version: str, files: Documents, subject: str) -> None:
+        """Fetch the stored files, to see that they have their digests."""
+        try:
+            with TemporaryDirectory(prefix="modelyard-verify-") as folder:
+                self._specs.trees.download(files, Path(folder))
+        except DownloadError as error:
+            if error.code not in REFUSED:
+                raise
+            detail = f"{subject} is refused: {error.detail}"
+            self._tell_refused(name, version, detail)
+            raise ModelyardError(detail, code="integrity_failed") from error

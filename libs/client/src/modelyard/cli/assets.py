@@ -20,6 +20,12 @@ _GROUPS: Final = {
     "environment": ("environments", "what user code runs in"),
     "component": ("components", "steps that pipelines are made of"),
 }
+_ONLY_HERE: Final = "this is done with a workspace's own: leave --registry-name out"
+_CREATED: Final = (
+    "what is in a registry was made in a workspace: leave --registry-name out, then "
+    "`modelyard {0} share -n NAME -v VERSION --registry-name REGISTRY`"
+)
+"""Why a command does not take `--registry-name`. Passing it over would be about something else than was asked for."""
 _LIST: Final = ("name", "version", "type", "aliases", "stage", "created_by", "created_at")
 
 
@@ -63,7 +69,10 @@ def _register(groups: Groups, name: str, says: str) -> None:
     search.register(command)
     flags.bounded(command)
     command = group.verb(
-        "update", update, example=f"{name} update -n NAME -v 1 --set tags.team=flights description='new'"
+        "update",
+        update,
+        example=f"{name} update -n NAME -v 1 --set tags.team=flights description='new'",
+        shared=True,
     )
     flags.named(command, name)
     flags.version(command)
@@ -92,21 +101,23 @@ def _register(groups: Groups, name: str, says: str) -> None:
     command.add_argument("--share-with-version", metavar="VERSION", help="its version there; default: the same")
     flags.changes(command)
     for verb, run in (("archive", archive), ("restore", restore)):
-        command = group.verb(verb, run, example=f"{name} {verb} -n NAME -v 1")
+        command = group.verb(verb, run, example=f"{name} {verb} -n NAME -v 1", shared=True)
         flags.named(command, name)
         flags.version(command)
         flags.changes(command)
-    command = group.verb("delete", delete, example=f"{name} delete -n NAME -v 1 --yes")
+    command = group.verb("delete", delete, example=f"{name} delete -n NAME -v 1 --yes", shared=True)
     flags.named(command, name)
     flags.version(command, required=True, label=False)
     flags.deletes(command)
     flags.changes(command)
-    command = group.verb("set-alias", set_alias, example=f"{name} set-alias -n NAME -v 3 --alias champion")
+    command = group.verb("set-alias", set_alias, example=f"{name} set-alias -n NAME -v 3 --alias champion", shared=True)
     flags.named(command, name)
     flags.version(command, required=True, label=False)
     command.add_argument("--alias", required=True, help="another name for this version; it moves here")
     flags.changes(command)
-    command = group.verb("remove-alias", remove_alias, example=f"{name} remove-alias -n NAME --alias champion")
+    command = group.verb(
+        "remove-alias", remove_alias, example=f"{name} remove-alias -n NAME --alias champion", shared=True
+    )
     flags.named(command, name)
     command.add_argument("--alias", required=True)
     flags.changes(command)
@@ -118,8 +129,9 @@ def _register(groups: Groups, name: str, says: str) -> None:
         unsupported.verb(
             group, "package", "a deployment is packaged when it is made", "model package -n NAME -v 1 -f package.yml"
         )
-    for command in group.verbs.choices.values():
-        command.set_defaults(assets=partial(_assets, _GROUPS[name][0]), group=name)
+    for verb, command in group.verbs.choices.items():
+        only_here = _CREATED.format(name) if verb == "create" else _ONLY_HERE
+        command.set_defaults(assets=partial(_assets, _GROUPS[name][0]), group=name, only_here=only_here)
 
 
 def create(client: Client, options: argparse.Namespace) -> Any:

@@ -123,7 +123,9 @@ def list_(client: Client, options: argparse.Namespace) -> Any:
 def update(client: Client, options: argparse.Namespace) -> Any:
     """Change the specification it has with --set, or give it a new one with --file."""
     if options.file is not None:
-        options.set = [words for verb, words in options.edits if verb == "set"]
+        from modelyard.cli.edits import of_file
+
+        options.set = [of_file(options.edits)]
         return create(client, options)
     if options.name is None or not options.edits:
         raise CommandError("give --file, or --name and what to --set", status=2)

@@ -45,7 +45,9 @@ def register(group: flags.Group) -> None:
     flags.named(command, "model")
     flags.version(command)
     command.add_argument(
-        "--folder", metavar="FOLDER", help="files as `model download` made them; default: those stored"
+        "--folder",
+        metavar="FOLDER",
+        help="files as `model download` made them; default: those stored, which are fetched",
     )
     command.add_argument(
         "--public-key", metavar="FILE", help="the key that you trust (PEM); default: the registry's own"

@@ -69,14 +69,12 @@ def list_(client: Client, options: argparse.Namespace) -> Any:
 def update(client: Client, options: argparse.Namespace) -> Any:
     """Give a deployment a new specification, or change the one it has with --set, and wait until that is ready."""
     from modelyard.api.specs import overrides_of
-    from modelyard.cli.edits import edited
+    from modelyard.cli.edits import edited, of_file
 
     keys = {key: getattr(options, key) for key in ("name", "endpoint_name") if getattr(options, key) is not None}
     if options.file is not None:
-        if any(verb != "set" for verb, _ in options.edits):
-            raise CommandError("--add and --remove change what is there: leave --file out", status=2)
-        changes = [change for _, words in options.edits for change in words]
-        prepared = client.specs.prepare(options.file, "online-deployment", changes + overrides_of(keys))
+        changes = of_file(options.edits) + overrides_of(keys)
+        prepared = client.specs.prepare(options.file, "online-deployment", changes)
     elif len(keys) < 2 or not options.edits:
         raise CommandError("give --file, or --name, --endpoint-name and what to --set", status=2)
     else:

@@ -33,6 +33,13 @@ def edited(document: Mapping[str, Any], edits: Sequence[tuple[str, Sequence[str]
     return value
 
 
+def of_file(edits: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+    """What the edits change of a file's specification. Raises CommandError for those that are about what is there."""
+    if any(verb != "set" for verb, _ in edits):
+        raise CommandError("--add and --remove change what is there: leave --file out", status=2)
+    return [change for _, words in edits for change in words]
+
+
 def check_edits(edits: Sequence[tuple[str, Sequence[str]]]) -> None:
     """Raise SpecError for a `--set` that cannot be read, before anybody is asked anything."""
     for verb, words in edits:
@@ -45,7 +52,7 @@ def changed_metadata(
 ) -> dict[str, Any]:
     """What the edits change of a thing's metadata. Raises what `edited` raises, and CommandError for what cannot change."""
     before = {key: found.get(key) for key in keys}
-    after = edited(before, edits)
+    after: dict[str, Any] = dict.fromkeys(keys) | edited(before, edits)
     fixed = [key for key in after if key not in keys]
     if fixed:
         raise CommandError(f"`{fixed[0]}` cannot change; what can: {', '.join(keys)}", status=2)

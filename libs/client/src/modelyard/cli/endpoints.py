@@ -140,11 +140,10 @@ def percentages(flag: str, text: str) -> dict[str, int]:
 
 def _of_file(client: Client, options: argparse.Namespace) -> Any:
     from modelyard.api.specs import overrides_of
+    from modelyard.cli.edits import of_file
 
-    if any(verb != "set" for verb, _ in options.edits):
-        raise CommandError("--add and --remove change what is there: leave --file out", status=2)
-    changes = [change for _, words in options.edits for change in words]
-    return client.specs.prepare(options.file, "online-endpoint", changes + overrides_of({"name": options.name}))
+    changes = of_file(options.edits) + overrides_of({"name": options.name})
+    return client.specs.prepare(options.file, "online-endpoint", changes)
 
 
 def _changed(client: Client, options: argparse.Namespace) -> Any:

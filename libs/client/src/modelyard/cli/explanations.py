@@ -26,6 +26,7 @@ def register(group: flags.Group) -> None:
     command.add_argument("--code", metavar="FOLDER", help="modules that the model or --loader needs")
     command.add_argument(
         "--loader",
+        type=_loader,
         metavar="MODULE:FUNCTION",
         help="of --code: given the model's folder, it gives what predicts a table",
     )
@@ -52,6 +53,13 @@ def explanation(client: Client, options: argparse.Namespace) -> Any:
     if options.download_path is not None:
         client.explanations.download(options.name, version, target=options.download_path)
     return client.explanations.get(options.name, version)
+
+
+def _loader(text: str) -> str:
+    module, _, function = text.partition(":")
+    if not all(name.isidentifier() for name in (*module.split("."), function)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form MODULE:FUNCTION")
+    return text
 
 
 def drawn(found: dict[str, Any]) -> str:

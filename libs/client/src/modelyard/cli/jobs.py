@@ -43,7 +43,7 @@ def register(groups: Groups) -> None:
     command.add_argument(
         "--parent-job-name", metavar="NAME", help="the steps of this job, which are no jobs of their own"
     )
-    command.add_argument("--all-results", metavar="true|false", help="however many there are")
+    command.add_argument("--all-results", type=str.lower, choices=("true", "false"), help="however many there are")
     either = command.add_mutually_exclusive_group()
     either.add_argument("--include-archived", action="store_true", help="archived ones too")
     either.add_argument("--archived-only", action="store_true", help="archived ones and no others")
@@ -108,11 +108,11 @@ def show(client: Client, options: argparse.Namespace) -> Any:
 
 def list_(client: Client, options: argparse.Namespace) -> Any:
     """Jobs, newest first."""
-    everything = str(options.all_results).lower() == "true"
-    limit = None if everything else options.max_results
+    limit = None if options.all_results == "true" else options.max_results
     if options.parent_job_name is not None:
         print(f"note: {_STEPS_NOTE.format(options.parent_job_name)}", file=sys.stderr)
-        return client.jobs.steps(options.parent_job_name)[:limit]
+        options.columns = _STEPS
+        return [_in_az_words(client, step) for step in client.jobs.steps(options.parent_job_name)[:limit]]
     archived: Archived = "only" if options.archived_only else "true" if options.include_archived else "false"
     found = client.jobs.list(status=options.status, experiment=options.experiment, archived=archived, limit=limit)
     return [_in_az_words(client, job) for job in found]

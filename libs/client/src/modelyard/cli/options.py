@@ -188,7 +188,7 @@ def tagged(options: argparse.Namespace) -> list[str]:
     for key, equals, value in given:
         if not equals or not key:
             raise CommandError(f"--tags {key or '='}{value}: write KEY=VALUE", status=2)
-    return [f"tags.{key}={json.dumps(value)}" for key, _, value in given]
+    return [f'tags."{key}"={json.dumps(value)}' for key, _, value in given]
 
 
 def overrides(options: argparse.Namespace, **values: str | None) -> list[str]:
@@ -238,6 +238,9 @@ def _run(options: argparse.Namespace) -> int:
     for name, refusal in getattr(options, "refusals", {}).items():
         if getattr(options, f"refused_{name}"):
             raise CommandError(f"--{name}: {refusal}")
+    only_here = getattr(options, "only_here", None)
+    if only_here and getattr(options, "ignored_registry-name", None) and not getattr(options, "takes_any", False):
+        raise CommandError(f"--registry-name: {only_here}")
     ignored = [name for name, value in vars(options).items() if name.startswith("ignored_") and value]
     if ignored and not getattr(options, "takes_any", False):
         said = ", ".join(f"--{name.removeprefix('ignored_')}" for name in ignored)

@@ -149,10 +149,10 @@ def list_(client: Client, options: argparse.Namespace) -> Any:
 
 def update(client: Client, options: argparse.Namespace) -> Any:
     """Change the specification it has, or give it a new one with --file."""
-    from modelyard.cli.edits import edited
+    from modelyard.cli.edits import edited, of_file
 
     if options.file is not None:
-        options.set = [words for verb, words in options.edits if verb == "set"]
+        options.set = [of_file(options.edits)]
         return create(client, options)
     given = _given(options)
     if options.name is None or not (options.edits or len(given) > 1):
@@ -194,7 +194,7 @@ def _holder(client: Client, options: argparse.Namespace) -> Resources:
 def _shown(group: Group, resource: Mapping[str, Any]) -> dict[str, Any]:
     """As `az` shows it: the keys of its specification, and what scripts ask for."""
     kept = {key: value for key, value in resource.items() if key not in ("spec", "kind", "ignored")}
-    asked = dict.fromkeys(_ASKED.get(group, ()))
-    shown = asked | dict(resource["spec"]) | kept
+    first = {key: resource[key] for key in ("name", "type")}
+    shown = first | dict.fromkeys(_ASKED.get(group, ())) | dict(resource["spec"]) | kept
     shown.pop("$schema", None)
     return shown | {"type": _AZ_TYPES.get(resource["type"], resource["type"])}

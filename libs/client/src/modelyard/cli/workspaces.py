@@ -17,7 +17,10 @@ _GROUPS: Final = {
     "workspace": "what keeps models, data, jobs and endpoints apart",
     "registry": "what is shared between workspaces",
 }
-_LIST: Final = ("name", "description", "created_by", "created_at")
+_LISTS: Final = {
+    "workspace": ("name", "description", "created_by", "created_at"),
+    "registry": ("name", "description", "writers", "created_by", "created_at"),
+}
 
 
 def register(groups: Groups) -> None:
@@ -34,7 +37,7 @@ def register(groups: Groups) -> None:
         flags.changes(command)
         command = group.verb("show", show, example=f"{name} show -n NAME")
         flags.named(command, name, required=name == "registry")
-        group.verb("list", list_, columns=_LIST, example=f"{name} list")
+        group.verb("list", list_, columns=_LISTS[name], example=f"{name} list")
         if name == "registry":
             command = group.verb("update", update, example="registry update -n NAME --add-writer WORKSPACE")
             flags.named(command, name)
@@ -80,6 +83,8 @@ def create(client: Client, options: argparse.Namespace) -> Any:
 
 def update(client: Client, options: argparse.Namespace) -> Any:
     """Change what a registry is for, or which workspaces may share into it."""
+    if options.description is None and not options.add_writer and not options.remove_writer:
+        raise CommandError("what is to change? say it with --description, --add-writer or --remove-writer", status=2)
     return client.registries.update(
         options.name,
         description=options.description,
