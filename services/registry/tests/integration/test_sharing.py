@@ -70,6 +70,9 @@ async def test_who_may_let_in_and_whom(api: httpx.AsyncClient) -> None:
     assert (unknown.status_code, unknown.json()["path"]) == (400, "add_writers")
     assert "default, lab" in unknown.json()["detail"]
     assert (await api.post("/api/v1/registries", json={"name": "other", "writers": ["labs"]})).status_code == 400
+    misspelt = await api.patch(COMPANY, json={"remove_writers": ["opps"]})
+    assert (misspelt.status_code, misspelt.json()["path"]) == (400, "remove_writers")
+    assert "there is no workspace 'opps'" in misspelt.json()["detail"]
     stays = await api.patch(COMPANY, json={"remove_writers": ["default"]})
     assert (stays.status_code, stays.json()["path"]) == (400, "remove_writers")
     assert (await api.patch("/api/v1/registries/nowhere", json={})).status_code == 404

@@ -104,8 +104,9 @@ async def update_registry(
     if FIRST in remove:
         raise InvalidError(f"the workspace {FIRST!r}, whose owners make registries, stays", path="remove_writers")
     async with transaction(pool) as tx:
-        await require_registry(tx, name)
+        known = (await require_registry(tx, name))["writers"]
         await _check_workspaces(tx, add, "add_writers")
+        await _check_workspaces(tx, {*remove}.difference(known), "remove_writers")
         await scopes.lock_scope(tx, "registries", name)
         found = await require_registry(tx, name)
         before = {"description": found["description"], "writers": found["writers"]}
