@@ -88,3 +88,14 @@ def test_lines_of_several_steps_stand_under_their_names() -> None:
     chunks = [("a", "one\ntwo\n"), ("b", "three"), ("b", " four\n"), ("a", "fi"), ("b", "six\n")]
     said = "".join(lines.of(step, text) for step, text in chunks)
     assert said == "a │ one\na │ two\nb │ three four\na │ fi\nb │ six\n"
+    assert lines.end() == ""
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_last_line_is_ended_when_its_writer_did_not(alone: bool) -> None:
+    lines = _Lines(alone=alone)
+    assert lines.end() == ""
+    assert lines.of("a", "27.08").endswith("27.08")
+    assert lines.end() == "\n"
+    assert lines.of("a", "3\n").endswith("3\n")
+    assert lines.end() == ""

@@ -190,6 +190,7 @@ def _stream(client: Client, name: str, step: str | None, *, to_stderr: bool) -> 
         lines = _Lines(alone=alone)
         for chunk in client.jobs.stream(name, step):
             print(lines.of(chunk.step, chunk.text), end="", file=out, flush=True)
+        print(lines.end(), end="", file=out, flush=True)
         job = client.jobs.get(name)
     except KeyboardInterrupt:
         raise CommandError(
@@ -211,13 +212,20 @@ class _Lines:
         self._open = ""  # the step whose last line has not ended yet
 
     def of(self, step: str, text: str) -> str:
-        if self._alone or not text:
+        if not text:
+            return text
+        if self._alone:
+            self._open = "" if text.endswith("\n") else step
             return text
         begins = "" if self._open == step else ("\n" if self._open else "") + f"{step} │ "
         ended = text.endswith("\n")
         body = (text[:-1] if ended else text).replace("\n", f"\n{step} │ ")
         self._open = "" if ended else step
         return begins + body + ("\n" if ended else "")
+
+    def end(self) -> str:
+        """What ends the last line, when its writer did not."""
+        return "\n" if self._open else ""
 
 
 def _in_az_words(client: Client, job: dict[str, Any]) -> dict[str, Any]:
