@@ -62,6 +62,8 @@ def test_ctrl_c_leaves_the_job_alone(environment: Platform, write: Write, tmp_pa
     write({"src/say.py": "1", "job.yml": JOB})
     command = [sys.executable, "-m", "modelyard.cli", "job", "create", "-f", "job.yml", "-n", "long", "--stream"]
     environ = {**os.environ, "MODELYARD_URL": environment.url}
+    # Where these tests run in the background of a script, SIGINT is ignored, and would be by the command too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with (
         subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environ
